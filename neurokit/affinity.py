@@ -1,0 +1,124 @@
+"""Affinities: which edge each value describes, and where it is stored.
+
+This is the only file that knows the convention, which is that of waterz. The affinity with
+offset d = (dz, dy, dx) at voxel v is the edge between v and v - d, stored at v::
+
+    offset (0, 0, 1)        x=0   x=1   x=2   x=3
+    labels                   7     7     9     9
+    affinity x1              -     1     0     1       '-': there is no voxel at x = -1
+
+It is 1 exactly when both ends carry the same label and that label is an object (positive). An edge
+is known, mask 1, when both of its ends lie in the volume and neither is labelled -1 (ignore).
+Background, label 0, is tissue like any other that is known not to be one object: its edges are
+known and 0. The truth table is that of Lee et al., "Superhuman accuracy on the SNEMI3D
+connectomics challenge" (arXiv 1706.00120), as DeepEM and PyTorch Connectomics use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from neurokit.channels import Channel, Offset, offset_name
+from neurokit.errors import NeurokitError
+
+
+def affinity_channels(offsets: Sequence[Offset]) -> tuple[Channel, ...]:
+    """A channel for each offset, named after it."""
+    return tuple(Channel(offset_name(offset), "sigmoid", offset) for offset in offsets)
+
+
+def encode_affinities(
+    labels_BZYX: torch.Tensor, offsets: Sequence[Offset]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The true affinities of labels, and where they are known.
+
+    Args:
+        labels_BZYX: integer labels; 0 is background, -1 is to be ignored.
+        offsets: one for each channel, in voxels (z, y, x); components may be negative or larger
+            than the volume, in which case no edge is known.
+
+    Returns:
+        target and mask, float32, shape (B, len(offsets), Z, Y, X), on the labels' device.
+    """
+    shape = (labels_BZYX.shape[0], len(offsets), *labels_BZYX.shape[1:])
+    target = torch.zeros(shape, dtype=torch.float32, device=labels_BZYX.device)
+    mask = torch.zeros_like(target)
+    for channel, offset in enumerate(offsets):
+        stored = (slice(None), *(_stored(step) for step in offset))
+        partner = (slice(None), *(_stored(-step) for step in offset))
+        ours, theirs = labels_BZYX[stored], labels_BZYX[partner]
+        if 0 in ours.shape:
+            continue
+        target[:, channel][stored] = ((ours == theirs) & (ours > 0)).float()
+        mask[:, channel][stored] = ((ours != -1) & (theirs != -1)).float()
+    return target, mask
+
+
+def _stored(step: int) -> slice:
+    """Along one axis, the voxels whose partner `step` voxels back lies in the volume."""
+    if step > 0:
+        return slice(step, None)
+    return slice(None, step) if step < 0 else slice(None)
+
+
+def erode_contacts(labels_BZYX: torch.Tensor, radius: int) -> torch.Tensor:
+    """Widen the borders between touching objects, section by section.
+
+    A voxel becomes background where the square of (2 radius + 1) voxels around it in its own
+    section holds two or more different objects. Borders to existing background, and sections
+    above and below, change nothing; ignored voxels (-1) stay ignored. The rule is that of Lee's
+    thesis (A.1.4); the square is mirrored at the edge of the section.
+
+    Args:
+        labels_BZYX: integer labels.
+        radius: in voxels; 0 changes nothing.
+    """
+    if radius == 0:
+        return labels_BZYX
+    # Two different positive ids in a window are a largest above a smallest. Pooling works on
+    # floats, exact for small integers only, so ids are first ranked within the batch.
+    ids, ranks = torch.unique(labels_BZYX, return_inverse=True)
+    first_object = int((ids <= 0).sum())
+    ranked = torch.where(labels_BZYX > 0, ranks - first_object + 1, 0).float()
+    highest = _window_max(ranked, radius)
+    lowest = -_window_max(torch.where(ranked > 0, -ranked, -torch.inf), radius)
+    contact = highest > lowest
+    return torch.where(contact & (labels_BZYX >= 0), torch.zeros_like(labels_BZYX), labels_BZYX)
+
+
+def _window_max(values_BZYX: torch.Tensor, radius: int) -> torch.Tensor:
+    """The largest value of the square around each voxel within its section.
+
+    A window clipped at the edge has the same distinct values, hence the same extremes, as one
+    that is mirrored there.
+    """
+    size = 2 * radius + 1
+    along_y = functional.max_pool2d(values_BZYX, (size, 1), 1, (radius, 0))
+    return functional.max_pool2d(along_y, (1, size), 1, (0, radius))
+
+
+def axis_order(channels: Sequence[Channel]) -> list[int]:
+    """Where the affinities along z, y and x stand among the channels, in that order.
+
+    Watershed and agglomeration take one affinity an axis, stored at the higher end of its edge.
+
+    Raises:
+        NeurokitError: the channels are not one positive straight offset for each axis.
+    """
+    axes = [
+        axis
+        for channel in channels
+        for axis in range(3)
+        if channel.offset is not None
+        and channel.offset[axis] > 0
+        and not any(channel.offset[other] for other in range(3) if other != axis)
+    ]
+    if len(channels) != 3 or sorted(axes) != [0, 1, 2]:
+        raise NeurokitError(
+            "watershed needs one affinity for each of z, y and x, with a positive offset, not "
+            + (", ".join(channel.name for channel in channels) or "no channel")
+        )
+    return [axes.index(axis) for axis in range(3)]

@@ -1,0 +1,56 @@
+"""Files that are whole or absent: written beside their place, flushed, and renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neurokit.errors import NeurokitError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; on success its file takes the place of `path`.
+
+    Whatever goes wrong, also a kill, `path` keeps what it held before; where the process lives on,
+    the temporary file is removed.
+
+    Raises:
+        NeurokitError: the folder cannot be written, or the disk is full.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        _flush(partial)
+        os.replace(partial, path)
+        _flush(path.parent)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise NeurokitError(
+            f"cannot write {path}: {reason}; free some space or choose another place"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put UTF-8 `text` at `path`, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def _flush(path: Path) -> None:
+    """Have the operating system write a file, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

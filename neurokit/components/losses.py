@@ -1,0 +1,59 @@
+"""Losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from attrs import frozen
+from torch import nn
+from torch.nn import functional
+
+from neurokit import Channel, Loss, param
+
+
+@frozen(kw_only=True)
+class BalancedBCE(Loss):
+    """Binary cross-entropy with each channel's positives weighted to balance its negatives.
+
+    Over the whole batch and the known voxels of a channel with P positives and N negatives,
+    positives weigh min(N / P, max_positive_weight), or 1 where there are none. The loss is the
+    sum over channels of the mean over known voxels, as in PyTorch Connectomics.
+    """
+
+    max_positive_weight: float = param(10.0, help="most that a positive voxel weighs", above=0)
+    max_logit: float = param(20.0, help="logits are clamped to plus and minus this", above=0)
+
+    def build(self, channels: Sequence[Channel]) -> nn.Module:
+        return _BalancedBCE(
+            [channel.name for channel in channels], self.max_positive_weight, self.max_logit
+        )
+
+
+class _BalancedBCE(nn.Module):
+    def __init__(self, names: list[str], max_positive_weight: float, max_logit: float) -> None:
+        super().__init__()
+        self.names = names
+        self.max_positive_weight = max_positive_weight
+        self.max_logit = max_logit
+
+    def forward(
+        self, logits: torch.Tensor, target: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        logits = logits.float().clamp(-self.max_logit, self.max_logit)
+        target = torch.where(mask > 0, target, 0)
+        space = (0, 2, 3, 4)
+        known = mask.sum(space)
+        positives = (target * mask).sum(space)
+        negatives = known - positives
+        weight = torch.where(
+            positives > 0,
+            (negatives / positives.clamp(min=1)).clamp(max=self.max_positive_weight),
+            1.0,
+        )
+        each = functional.binary_cross_entropy_with_logits(
+            logits, target, weight=mask, pos_weight=weight.reshape(-1, 1, 1, 1), reduction="none"
+        )
+        by_channel = each.sum(space) / known.clamp(min=1)
+        terms = dict(zip(self.names, by_channel.detach(), strict=True))
+        return by_channel.sum(), terms

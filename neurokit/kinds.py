@@ -1,0 +1,187 @@
+"""The kinds of component: what each must be able to do.
+
+A component is a frozen attrs class that derives from exactly one kind. Its fields are the
+recipe's parameters (see `neurokit.params.param`), the kind's abstract method is its work, and the
+first line of its docstring is its listing. Arrays carry their axes in their names: `labels_ZYX`,
+`target_BCZYX`. Sizes and offsets are in voxels in the order z, y, x; physical sizes in nanometres.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from neurokit.channels import Channel
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from neurokit.prediction import Prediction
+    from neurokit.sampling import Batch, SampleRandom
+    from neurokit.volumes import Volume
+
+
+class Kind(ABC):
+    """Base of all kinds; `kind` is the word users see, and the end of the entry-point group."""
+
+    kind: ClassVar[str]
+
+
+class Dataset(Kind):
+    """Where volumes come from."""
+
+    kind = "dataset"
+
+    @abstractmethod
+    def volumes(self) -> list[Volume]:
+        """The volumes, in a fixed order, opened and checked but read as late as possible.
+
+        Raises:
+            NeurokitError: a file is missing, damaged, or does not fit another.
+        """
+
+
+class Augmentation(Kind):
+    """A random change of training samples that leaves labels and image fitting each other."""
+
+    kind = "augmentation"
+
+    @abstractmethod
+    def apply(self, batch: Batch, random: SampleRandom) -> Batch:
+        """The changed batch, on the device it came on; draws only from `random`, per sample."""
+
+
+class Target(Kind):
+    """What the network learns to predict, computed from labels."""
+
+    kind = "target"
+
+    @property
+    @abstractmethod
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels of the target, in order."""
+
+    @abstractmethod
+    def encode(self, labels_BZYX: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Target and mask (both float32 BCZYX) of integer labels, on the labels' device.
+
+        Label 0 is background, -1 is to be ignored. The mask is 1 where the target is known.
+        """
+
+
+class Model(Kind):
+    """A network architecture."""
+
+    kind = "model"
+
+    @abstractmethod
+    def build(self, in_channels: int, channels: Sequence[Channel]) -> nn.Module:
+        """A module from images BCZYX (values about 0 to 1) to logits BCZYX of the same size."""
+
+    def size_multiple(self) -> tuple[int, int, int]:
+        """What each axis of an input must be a multiple of (z, y, x)."""
+        return (1, 1, 1)
+
+
+class Loss(Kind):
+    """How wrong a prediction is."""
+
+    kind = "loss"
+
+    @abstractmethod
+    def build(self, channels: Sequence[Channel]) -> nn.Module:
+        """A module of (logits, target, mask), all BCZYX, giving (scalar, terms).
+
+        `terms` is a dict of name to detached scalar, for the log. Parameters of the module, if
+        any, are trained and saved like the model's.
+        """
+
+
+class Optimizer(Kind):
+    """How parameters follow their gradients."""
+
+    kind = "optimizer"
+    lr: float
+
+    @abstractmethod
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """A torch optimizer over the parameters, with `lr` as its base learning rate."""
+
+
+class Schedule(Kind):
+    """The learning rate over the steps of a training."""
+
+    kind = "schedule"
+
+    @abstractmethod
+    def lr(self, step: int, total_steps: int, base_lr: float) -> float:
+        """The learning rate of `step` (0 is the first) of `total_steps`."""
+
+
+class Inferer(Kind):
+    """How a network is run over a whole volume."""
+
+    kind = "inferer"
+
+    @abstractmethod
+    def infer(
+        self, module: nn.Module, channels: Sequence[Channel], volume: Volume, out: Path
+    ) -> Prediction:
+        """The activated prediction of the volume's image, written to `out` as it is made.
+
+        The module is on its device and in evaluation mode. The prediction has the image's shape.
+        """
+
+
+class Decoder(Kind):
+    """How a prediction becomes a segmentation."""
+
+    kind = "decoder"
+
+    @abstractmethod
+    def decode(self, prediction: Prediction) -> NDArray[np.integer]:
+        """A segmentation ZYX of the prediction's shape: one id a neuron, 0 for background."""
+
+
+class Metric(Kind):
+    """How good a segmentation is.
+
+    A metric declares `headline`, the key of its score that one number stands for, and whether a
+    higher value of it is better.
+    """
+
+    kind = "metric"
+    headline: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+
+    @abstractmethod
+    def score(self, segmentation: NDArray[np.integer], truth: Volume) -> dict[str, float]:
+        """Named scores of a segmentation ZYX against the labels of `truth`."""
+
+
+KINDS: dict[str, type[Kind]] = {
+    kind.kind: kind
+    for kind in (
+        Dataset,
+        Augmentation,
+        Target,
+        Model,
+        Loss,
+        Optimizer,
+        Schedule,
+        Inferer,
+        Decoder,
+        Metric,
+    )
+}
+"""The kinds by name, in the order in which data flows through a run."""
+
+
+def group_of(kind: str) -> str:
+    """The entry-point group of a kind: `neurokit.decoder`."""
+    return f"neurokit.{kind}"
