@@ -137,6 +137,10 @@ class Inferer(Kind):
         The module is on its device and in evaluation mode. The prediction has the image's shape.
         """
 
+    def input_size(self) -> tuple[int, int, int] | None:
+        """The spatial size of the network's inputs, where it is known beforehand."""
+        return None
+
 
 class Decoder(Kind):
     """How a prediction becomes a segmentation."""
@@ -146,6 +150,10 @@ class Decoder(Kind):
     @abstractmethod
     def decode(self, prediction: Prediction) -> NDArray[np.integer]:
         """A segmentation ZYX of the prediction's shape: one id a neuron, 0 for background."""
+
+    def required_channels(self) -> tuple[str, ...]:
+        """The names of the channels that it reads, so that they can be checked beforehand."""
+        return ()
 
 
 class Metric(Kind):

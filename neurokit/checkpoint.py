@@ -1,0 +1,108 @@
+"""Checkpoints: everything that continuing a training, or using its network, needs.
+
+A checkpoint holds tensors and plain values only and is loaded as such, so a file from a stranger
+cannot run code.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrs import define, field
+from torch import nn
+
+from neurokit.atomic import write_bytes
+from neurokit.errors import NeurokitError
+
+FORMAT = 1
+
+
+@define
+class Checkpoint:
+    """The state of a training after `step` optimizer steps.
+
+    Attributes:
+        step: optimizer steps done.
+        recipe: the resolved recipe, TOML.
+        model, loss: state of the two modules.
+        optimizer: state of the optimizer.
+        random_state: torch's, for modules that draw random numbers.
+        epoch_loss: sum of the losses of the steps since the last full epoch.
+        best: loss and file name of the best epochs so far.
+    """
+
+    step: int
+    recipe: str
+    model: dict[str, torch.Tensor]
+    loss: dict[str, torch.Tensor]
+    optimizer: dict[str, Any]
+    random_state: torch.Tensor
+    epoch_loss: float = 0.0
+    best: list[tuple[float, str]] = field(factory=list)
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all.
+
+        Raises:
+            NeurokitError: the folder cannot be written, or the disk is full.
+        """
+        content = {name: getattr(self, name) for name in _NAMES}
+        buffer = io.BytesIO()
+        torch.save({"neurokit_checkpoint": FORMAT, **content}, buffer)
+        write_bytes(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Read a checkpoint onto the CPU.
+
+        Raises:
+            NeurokitError: it is missing, damaged, not a checkpoint, or holds more than data.
+        """
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError as error:
+            raise NeurokitError(f"there is no checkpoint {path}") from error
+        except pickle.UnpicklingError as error:
+            raise NeurokitError(
+                f"{path} is not a neurokit checkpoint, or holds code, which is never run"
+            ) from error
+        except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+            raise NeurokitError(
+                f"the checkpoint {path} is damaged; use another one of its folder"
+            ) from error
+        if not isinstance(content, dict) or content.get("neurokit_checkpoint") != FORMAT:
+            raise NeurokitError(f"{path} is not a neurokit checkpoint of format {FORMAT}")
+        missing = [name for name in _NAMES if name not in content]
+        if missing:
+            raise NeurokitError(f"the checkpoint {path} is damaged: it lacks {', '.join(missing)}")
+        return cls(**{name: content[name] for name in _NAMES})
+
+    def restore_model(self, module: nn.Module, path: Path) -> None:
+        """Give `module` the checkpoint's weights.
+
+        Raises:
+            NeurokitError: the checkpoint is of another architecture.
+        """
+        expected = module.state_dict()
+        for name in [*expected, *self.model]:
+            ours, theirs = expected.get(name), self.model.get(name)
+            if ours is None or theirs is None or ours.shape != theirs.shape:
+                raise NeurokitError(
+                    f"the checkpoint {path} is of another architecture: its '{name}' is "
+                    f"{_size(theirs)}, the recipe's is {_size(ours)}; use the recipe it was "
+                    f"trained with"
+                )
+        module.load_state_dict(self.model)
+
+
+_NAMES = tuple(attribute.name for attribute in Checkpoint.__attrs_attrs__)  # type: ignore[attr-defined]
+
+
+def _size(tensor: torch.Tensor | None) -> str:
+    if tensor is None:
+        return "absent"
+    return " x ".join(map(str, tensor.shape)) or "a number"

@@ -1,0 +1,250 @@
+"""The command line; the only module that prints to standard output.
+
+Imports of torch and of components happen inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neurokit.errors import NeurokitError
+
+_EPILOG = "Exit status: 0 done, 1 something is missing or failed, 2 a wrong recipe or command."
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Print what a user can mend as it is, without a traceback."""
+    try:
+        yield
+    except NeurokitError as error:
+        for line in str(error).splitlines():
+            click.echo(f"error: {line}", err=True)
+        sys.exit(error.exit_code)
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="neurokit")
+def main() -> None:
+    """From an electron-microscopy volume to one instance per neuron."""
+
+
+_overrides = click.argument("overrides", nargs=-1, metavar="[key.path=value]...")
+_device = click.option("--device", help="auto, cpu, cuda, cuda:1; wins over the recipe.")
+
+
+@main.command(epilog=_EPILOG)
+@click.argument("recipe", type=click.Path(path_type=str))
+@_overrides
+@click.option(
+    "--mode",
+    type=click.Choice(["all", "train", "test", "tune"]),
+    default="all",
+    show_default=True,
+    help="Train; test (predict, decode and score); or both.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Test with this network; when training, start from its weights.",
+)
+@click.option(
+    "--resume", type=click.Path(path_type=Path), help="Go on with the run in this folder."
+)
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    default=Path("outputs"),
+    show_default=True,
+    help="Where new runs are put.",
+)
+@_device
+def run(
+    recipe: str,
+    overrides: tuple[str, ...],
+    mode: str,
+    checkpoint: Path | None,
+    resume: Path | None,
+    outputs: Path,
+    device: str | None,
+) -> None:
+    """Train, predict, decode and score, as RECIPE says.
+
+    RECIPE is a TOML file. Any of its values can be overridden: train.epochs=3.
+    """
+    with _errors_in_one_line():
+        from neurokit.recipe import load_recipe
+
+        loaded = load_recipe(recipe, _with_device(overrides, device))
+        if mode == "tune":
+            raise NeurokitError("--mode tune is not there yet; run with other decoder.* values")
+        from neurokit.pipeline import execute
+
+        try:
+            outcome = execute(
+                loaded,
+                mode,  # type: ignore[arg-type]  # click has checked the choice
+                checkpoint=checkpoint,
+                resume=resume,
+                outputs=outputs,
+                plugins=_hooks(),
+            )
+        except KeyboardInterrupt:
+            click.echo("interrupted; go on with --resume and the folder of the run", err=True)
+            sys.exit(130)
+        _print_outcome(outcome)
+
+
+def _with_device(overrides: tuple[str, ...], device: str | None) -> list[str]:
+    return [*overrides, *([f"system.device={json.dumps(device)}"] if device else [])]
+
+
+def _hooks() -> list[object]:
+    """The installed hook plugins; one that cannot be loaded is reported and left out."""
+    from neurokit.hooks import offered_hooks
+
+    plugins = []
+    for offer in offered_hooks():
+        try:
+            plugins.append(offer.load())
+        except NeurokitError as error:
+            click.echo(f"warning: {error}", err=True)
+    return plugins
+
+
+def _print_outcome(outcome: Any) -> None:
+    if outcome.scores is not None:
+        width = max(len(key) for key in outcome.scores["mean"])
+        for volume, scores in outcome.scores["volumes"].items():
+            click.echo(f"\nscores of {volume}")
+            for key, value in scores.items():
+                click.echo(f"  {key:{width}}  {value:.4f}")
+    elif outcome.unscored is not None:
+        click.echo(f"\nnothing was scored: {outcome.unscored}")
+    click.echo("\nresults")
+    for file in [outcome.checkpoint, *outcome.segmentations]:
+        click.echo(f"  {file}")
+    if outcome.scores is not None:
+        click.echo(f"  {outcome.folder / ('results_step=%d' % outcome.scores['step'])}/metrics.json")
+
+
+@main.command(epilog=_EPILOG)
+@click.argument("recipe", type=click.Path(path_type=str))
+@_overrides
+@click.option("--mode", type=click.Choice(["all", "train", "test"]), default="all")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Check that it fits, too.")
+@_device
+def check(
+    recipe: str,
+    overrides: tuple[str, ...],
+    mode: str,
+    checkpoint: Path | None,
+    device: str | None,
+) -> None:
+    """Check RECIPE and its files, print what would run, and run nothing."""
+    with _errors_in_one_line():
+        from neurokit.recipe import load_recipe, to_toml
+
+        loaded = load_recipe(recipe, _with_device(overrides, device))
+        from neurokit.plan import make_plan
+
+        plan = make_plan(loaded, mode, checkpoint)  # type: ignore[arg-type]
+        click.echo(to_toml(loaded))
+        for part, volumes in (("train", plan.train), ("test", plan.test)):
+            for volume in volumes:
+                size = " x ".join(map(str, volume.shape))
+                voxel = " x ".join(f"{length:g}" for length in volume.voxel_size_nm)
+                labels = "with labels" if volume.labels is not None else "without labels"
+                click.echo(f"{part:8} {volume.name}: {size} voxels of {voxel} nm, {labels}")
+        total = loaded.train.epochs * loaded.train.steps_per_epoch
+        click.echo(f"network  {plan.parameters:,} parameters, on {plan.device}")
+        if mode != "test":
+            click.echo(f"training {total:,} steps of {loaded.train.batch_size} samples")
+        click.echo("the recipe is ready to run")
+
+
+@main.command("list-plugins", epilog=_EPILOG)
+@click.option("--kind", help="Only components of this kind.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a component cannot be loaded.")
+def list_plugins(kind: str | None, as_json: bool, strict: bool) -> None:
+    """List the installed components: where from, of which kind, what they are."""
+    with _errors_in_one_line():
+        rows = _listing(kind)
+        if as_json:
+            click.echo(json.dumps(rows, indent=2))
+        else:
+            _print_listing(rows)
+        if strict and any(row["error"] for row in rows):
+            sys.exit(1)
+
+
+def _listing(kind: str | None) -> list[dict[str, str | None]]:
+    from neurokit.hooks import offered_hooks
+    from neurokit.kinds import KINDS
+    from neurokit.registry import first_line, installed
+
+    kinds = [*KINDS, "hook"]
+    if kind is not None and kind not in kinds:
+        raise click.UsageError(f"there is no kind '{kind}'; there are {', '.join(kinds)}")
+    registry = installed()
+    rows = []
+    offers: list[tuple[str, Any, Callable[[], Any]]] = [
+        (offer.kind, offer, lambda offer=offer: registry.load(offer)) for offer in registry.offers
+    ]
+    offers += [("hook", offer, offer.load) for offer in offered_hooks()]
+    for its_kind, offer, load in offers:
+        if kind not in (None, its_kind):
+            continue
+        summary, error = "", None
+        try:
+            loaded = load()
+            summary = first_line(loaded if isinstance(loaded, type) else type(loaded))
+        except NeurokitError as problem:
+            error = str(problem)
+        rows.append(
+            {
+                "kind": its_kind,
+                "name": offer.name,
+                "package": offer.distribution,
+                "version": offer.version,
+                "summary": summary,
+                "error": error,
+            }
+        )
+    return rows
+
+
+def _print_listing(rows: list[dict[str, str | None]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("kind", "name", "package"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what it is")
+    for row in rows:
+        summary = Text(row["error"], style="red") if row["error"] else Text(row["summary"] or "")
+        package = f"{row['package']} {row['version']}"
+        table.add_row(Text(row["kind"] or ""), Text(row["name"] or ""), Text(package), summary)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+@main.command(epilog=_EPILOG)
+@click.argument("name")
+@click.option("--kind", help="Where components of several kinds share the name.")
+def show(name: str, kind: str | None) -> None:
+    """Show the parameters of the component NAME, as a TOML table ready to paste."""
+    with _errors_in_one_line():
+        from neurokit.listing import described
+
+        click.echo(described(name, kind))

@@ -1,0 +1,140 @@
+"""The pipeline: recipe, volumes, network, prediction, segmentation, score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from neurokit.checkpoint import Checkpoint
+from neurokit.errors import NeurokitError
+from neurokit.plan import Mode, Plan, make_plan
+from neurokit.recipe import to_table
+from neurokit.run import Run, run_of_checkpoint
+from neurokit.schema import Recipe
+from neurokit.stages.decode import decode
+from neurokit.stages.evaluate import evaluate
+from neurokit.stages.infer import infer
+from neurokit.stages.reuse import stored_fingerprint
+from neurokit.stages.train import train
+from neurokit.volumes import StoredArray, Volume
+
+
+@frozen
+class Outcome:
+    """What a run left.
+
+    Attributes:
+        folder: of the run.
+        checkpoint: that was trained or used.
+        segmentations: a file for each test volume; empty if nothing was tested.
+        scores: what `metrics.json` holds; None where nothing was scored.
+        unscored: why nothing was scored, where something was segmented.
+    """
+
+    folder: Path
+    checkpoint: Path
+    segmentations: list[Path]
+    scores: dict[str, Any] | None
+    unscored: str | None
+
+
+def execute(
+    recipe: Recipe,
+    mode: Mode = "all",
+    *,
+    checkpoint: Path | None = None,
+    resume: Path | None = None,
+    outputs: Path = Path("outputs"),
+    plugins: list[object] | None = None,
+) -> Outcome:
+    """Do what a recipe says, in a run folder.
+
+    Args:
+        recipe: resolved.
+        mode: train, test (predict, decode and score), or all of these.
+        checkpoint: to test with; or, when training, to start from the weights of.
+        resume: the folder of a run to go on with.
+        outputs: where new runs are put.
+        plugins: hooks that are told of the run.
+
+    Raises:
+        NeurokitError: something is missing or does not fit; nothing has been computed then.
+    """
+    if mode == "test" and checkpoint is None and resume is None:
+        raise NeurokitError("testing needs a trained network: give --checkpoint or --resume")
+    if mode == "test" and checkpoint is None and resume is not None:
+        checkpoint = resume / "checkpoints" / "last.ckpt"
+    plan = make_plan(recipe, mode, checkpoint)
+    run = _run(recipe, mode, checkpoint, resume, outputs, plugins)
+    with run.recording():
+        if mode == "test":
+            assert checkpoint is not None
+        else:
+            checkpoint = train(run, plan.train, checkpoint)
+        outcome = _test(run, plan, checkpoint) if plan.test else _trained(run, checkpoint)
+        run.hooks.hook.run_finished(run=run, scores=outcome.scores or {})
+    return outcome
+
+
+def _run(
+    recipe: Recipe,
+    mode: Mode,
+    checkpoint: Path | None,
+    resume: Path | None,
+    outputs: Path,
+    plugins: list[object] | None,
+) -> Run:
+    """The run that is continued, or whose checkpoint is tested, or a new one."""
+    if resume is not None:
+        run = Run.open(resume, recipe, plugins)
+        if mode != "test":
+            _refuse_another_training(resume, recipe)
+        return run
+    folder = run_of_checkpoint(checkpoint) if mode == "test" and checkpoint is not None else None
+    if folder is not None:
+        return Run.open(folder, recipe, plugins)
+    return Run.create(recipe, outputs, plugins)
+
+
+def _refuse_another_training(resume: Path, recipe: Recipe) -> None:
+    """Going on with other data, weights or steps would give neither the old run nor the new."""
+    before, now = to_table(Run.open(resume).recipe), to_table(recipe)
+    keys = ["seed", "target", "model", "loss", "optimizer", "schedule", "train"]
+    changed = [key for key in keys if before[key] != now[key]]
+    if before["data"].get("train") != now["data"].get("train"):
+        changed.append("data.train")
+    if changed:
+        raise NeurokitError(
+            f"{resume} was trained with another {' and '.join(changed)}; continue it with its own "
+            f"recipe, {resume / 'recipe.toml'}, or start anew with --checkpoint"
+        )
+
+
+def _trained(run: Run, checkpoint: Path) -> Outcome:
+    return Outcome(run.folder, checkpoint, [], None, None)
+
+
+def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
+    """Predict, decode and score every test volume."""
+    step = Checkpoint.load(checkpoint).step
+    folder = run.results(step)
+    results: list[tuple[Volume, StoredArray]] = []
+    files = []
+    for volume in plan.test:
+        place = folder if len(plan.test) == 1 else folder / volume.name
+        predicted = place / "test_im_prediction.h5"
+        files.append(place / "test_im_segmentation.h5")
+        prediction = infer(run, checkpoint, volume, predicted)
+        source = stored_fingerprint(predicted)
+        assert source is not None
+        results.append((volume, decode(run, prediction, source, files[-1])))
+    scored = [(volume, found) for volume, found in results if volume.labels is not None]
+    if not scored or not run.recipe.metrics:
+        # Scores of an earlier test of other volumes must not pass for this one's.
+        (folder / "metrics.json").unlink(missing_ok=True)
+        missing = "the test volume has no labels" if not scored else "the recipe names no metrics"
+        return Outcome(run.folder, checkpoint, files, None, missing)
+    scores = evaluate(run, checkpoint, step, scored, folder / "metrics.json")
+    return Outcome(run.folder, checkpoint, files, scores, None)

@@ -1,0 +1,111 @@
+"""Plan: what a recipe would do, checked as far as it can be before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from attrs import frozen
+
+from neurokit.channels import channel_indices
+from neurokit.checkpoint import Checkpoint
+from neurokit.device import choose_device
+from neurokit.errors import NeurokitError
+from neurokit.kinds import Dataset
+from neurokit.schema import Recipe
+from neurokit.volumes import Volume
+
+Mode = Literal["all", "train", "test"]
+MODES: tuple[Mode, ...] = ("all", "train", "test")
+
+
+@frozen
+class Plan:
+    """Volumes that fit the recipe, and how large its network is.
+
+    Attributes:
+        train, test: the volumes of either part; empty where the mode does not need it.
+        parameters: trainable numbers of the network.
+        device: where it will run.
+    """
+
+    train: list[Volume]
+    test: list[Volume]
+    parameters: int
+    device: torch.device
+
+    @property
+    def scored(self) -> list[Volume]:
+        """The test volumes with labels."""
+        return [volume for volume in self.test if volume.labels is not None]
+
+
+def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Plan:
+    """Open the volumes and check that they, the network and the decoder fit each other.
+
+    Raises:
+        NeurokitError: something is missing, or does not fit.
+    """
+    device = choose_device(recipe.system)
+    channels = recipe.target.channels
+    required = recipe.decoder.required_channels()
+    try:
+        channel_indices(channels, required)
+    except NeurokitError as error:
+        raise NeurokitError(f"the decoder reads what the target does not have: {error}") from error
+    parameters = _check_network(recipe)
+    train = _opened(recipe.data.train, "train") if mode != "test" else []
+    test = _opened(recipe.data.test, "test") if mode != "train" else []
+    _check_training_volumes(recipe, train)
+    if checkpoint is not None:
+        Checkpoint.load(checkpoint).restore_model(recipe.model.build(1, channels), checkpoint)
+    return Plan(train, test, parameters, device)
+
+
+def _opened(dataset: Dataset | None, part: str) -> list[Volume]:
+    if dataset is None:
+        raise NeurokitError(f"the recipe has no [data.{part}]")
+    try:
+        volumes = dataset.volumes()
+    except NeurokitError as error:
+        raise NeurokitError(f"[data.{part}] {error}") from error
+    names = [volume.name for volume in volumes]
+    if not volumes:
+        raise NeurokitError(f"[data.{part}] holds no volume")
+    if len(set(names)) < len(names):
+        raise NeurokitError(f"[data.{part}] holds two volumes of one name: {', '.join(names)}")
+    return volumes
+
+
+def _check_network(recipe: Recipe) -> int:
+    """Refuse patches and windows that the network cannot take; the number of its parameters."""
+    multiple = recipe.model.size_multiple()
+    sizes = {"train.patch_size": recipe.train.patch_size, "inferer": recipe.inferer.input_size()}
+    for key, size in sizes.items():
+        if size is not None and any(n % m for n, m in zip(size, multiple, strict=True)):
+            raise NeurokitError(
+                f"{key} {list(size)} must be a multiple of {list(multiple)}, as the network "
+                f"pools by that"
+            )
+    with torch.device("meta"):
+        network = recipe.model.build(1, recipe.target.channels)
+    return sum(each.numel() for each in network.parameters() if each.requires_grad)
+
+
+def _check_training_volumes(recipe: Recipe, volumes: list[Volume]) -> None:
+    for volume in volumes:
+        if volume.labels is None:
+            raise NeurokitError(f"the training volume '{volume.name}' has no labels")
+        padded = [n + 2 * p for n, p in zip(volume.shape, recipe.train.pad, strict=True)]
+        if any(n < p for n, p in zip(padded, recipe.train.patch_size, strict=True)):
+            raise NeurokitError(
+                f"the training volume '{volume.name}' is {list(volume.shape)} voxels, smaller "
+                f"than train.patch_size {list(recipe.train.patch_size)}; lower that, or raise "
+                f"train.pad"
+            )
+        if volume.voxel_size_nm != volumes[0].voxel_size_nm:
+            raise NeurokitError(
+                f"the training volumes '{volumes[0].name}' and '{volume.name}' differ in "
+                f"voxel_size_nm; train on one size"
+            )

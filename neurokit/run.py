@@ -1,0 +1,193 @@
+"""Run: a folder that holds what was asked, what was used, and what came out.
+
+::
+
+    outputs/<name>/<YYYYmmdd-HHMMSS>/
+      recipe.toml  environment.json  run.log
+      checkpoints/last.ckpt  checkpoints/epoch=012-train_loss_total_epoch=0.1234.ckpt
+      results_step=<N>/test_im_prediction.h5  test_im_segmentation.h5  metrics.json
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import pluggy
+from attrs import define, field
+
+from neurokit import progress
+from neurokit.atomic import write_text
+from neurokit.errors import NeurokitError
+from neurokit.hooks import hook_manager
+from neurokit.recipe import load_recipe, to_toml
+from neurokit.schema import Recipe
+
+log = logging.getLogger("neurokit")
+
+
+@define
+class Run:
+    """A run folder, its recipe, and the hooks that are told of it.
+
+    Attributes:
+        folder: exists and is writable.
+        recipe: resolved.
+        hooks: the plugins that listen.
+    """
+
+    folder: Path
+    recipe: Recipe
+    hooks: pluggy.PluginManager = field(factory=lambda: hook_manager([]), repr=False)
+
+    @classmethod
+    def create(
+        cls, recipe: Recipe, outputs: Path = Path("outputs"), plugins: list[object] | None = None
+    ) -> Run:
+        """A new folder under `outputs`, named after the recipe and the time.
+
+        Raises:
+            NeurokitError: the folder cannot be made.
+        """
+        folder = _new_folder(outputs / recipe.name)
+        write_text(folder / "recipe.toml", to_toml(recipe))
+        write_text(folder / "environment.json", json.dumps(environment(), indent=2) + "\n")
+        return cls(folder, recipe, hook_manager(plugins or []))
+
+    @classmethod
+    def open(
+        cls, folder: Path, recipe: Recipe | None = None, plugins: list[object] | None = None
+    ) -> Run:
+        """The run that lies in a folder, with its own recipe or another one.
+
+        Raises:
+            NeurokitError: the folder holds no run.
+        """
+        if not is_run(folder):
+            raise NeurokitError(
+                f"{folder} is not the folder of a run; one lies at outputs/<name>/<time>"
+            )
+        recipe = recipe or load_recipe(folder / "recipe.toml")
+        return cls(folder, recipe, hook_manager(plugins or []))
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints lie."""
+        return self.folder / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The checkpoint to continue from."""
+        return self.checkpoints / "last.ckpt"
+
+    def results(self, step: int) -> Path:
+        """Where the results of the checkpoint of an optimizer step lie."""
+        return self.folder / f"results_step={step}"
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Keep a log, and tell the hooks of the beginning and of a failure.
+
+        Raises:
+            NeurokitError: the folder cannot be written.
+        """
+        try:
+            handler = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
+        except OSError as error:
+            raise NeurokitError(f"the run folder {self.folder} cannot be written: {error}") from error
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        try:
+            log.info("command: %s", " ".join(sys.argv))
+            self.hooks.hook.run_started(run=self)
+            yield
+        except BaseException as error:
+            log.error("the run ends with %s", type(error).__name__, exc_info=error)
+            self.hooks.hook.failure(run=self, error=error)
+            raise
+        finally:
+            log.removeHandler(handler)
+            handler.close()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Stage]:
+        """Tell the hooks of a stage, and of the progress of everything in it."""
+        stage = Stage()
+        hook = self.hooks.hook
+        started = time.monotonic()
+        hook.stage_started(run=self, stage=name)
+
+        def listener(what: str, done: int, total: int) -> None:
+            hook.progress(run=self, stage=name, what=what, done=done, total=total)
+
+        with progress.listening(listener):
+            yield stage
+        seconds = time.monotonic() - started
+        log.info("%s: %s in %.1f s", name, "reused" if stage.reused else "done", seconds)
+        hook.stage_finished(run=self, stage=name, seconds=seconds, reused=stage.reused)
+
+    def written(self, path: Path) -> None:
+        """Tell the log and the hooks that an artifact is in its place."""
+        log.info("wrote %s", path)
+        self.hooks.hook.artifact_written(run=self, path=path)
+
+
+@define
+class Stage:
+    """What a running stage says of itself.
+
+    Attributes:
+        reused: an earlier result was still valid and nothing was computed.
+    """
+
+    reused: bool = False
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run."""
+    return (folder / "recipe.toml").is_file() and (folder / "environment.json").is_file()
+
+
+def run_of_checkpoint(checkpoint: Path) -> Path | None:
+    """The folder of the run that a checkpoint lies in, or None where it lies elsewhere."""
+    folder = checkpoint.absolute().parent.parent
+    return folder if is_run(folder) else None
+
+
+def environment() -> dict[str, Any]:
+    """Versions of Python, the system, and every installed distribution."""
+    versions = {each.name: each.version for each in distributions() if each.name}
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "distributions": dict(sorted(versions.items(), key=lambda each: each[0].lower())),
+    }
+
+
+def _new_folder(parent: Path) -> Path:
+    """A folder named after the time; the second of one second waits for the next."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            folder = parent / datetime.now().strftime("%Y%m%d-%H%M%S")
+            try:
+                folder.mkdir()
+                return folder
+            except FileExistsError:
+                time.sleep(0.1)
+    except OSError as error:
+        raise NeurokitError(
+            f"cannot make a run folder under {parent}: {error.strerror}; "
+            f"choose another place with --outputs"
+        ) from error

@@ -1,0 +1,96 @@
+"""The tables of a recipe.
+
+Parameters of components are declared by the components themselves; these are the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+from neurokit.errors import NeurokitError
+from neurokit.kinds import (
+    Augmentation,
+    Dataset,
+    Decoder,
+    Inferer,
+    Loss,
+    Metric,
+    Model,
+    Optimizer,
+    Schedule,
+    Target,
+)
+from neurokit.params import param
+
+
+@frozen(kw_only=True)
+class System:
+    """What the run may use of the machine."""
+
+    device: str = param("auto", help="auto, cpu, cuda, or one of several GPUs as cuda:1")
+    num_gpus: int | Literal["all"] = param(
+        "all", help="GPUs to use: all that are visible, or a number; 0 is the CPU", low=0
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = param(
+        "auto", help="of the network; auto is bfloat16 where the hardware multiplies it natively"
+    )
+    threads: int = param(0, help="CPU threads of torch; 0 is as many as there are cores", low=0)
+
+
+@frozen(kw_only=True)
+class Data:
+    """Which volumes to train on, to validate on, and to test on."""
+
+    train: Dataset | None = param(None, help="volumes with labels to train on")
+    validation: Dataset | None = param(None, help="volumes with labels to tune on")
+    test: Dataset | None = param(None, help="volumes to segment, and to score if they are labelled")
+
+
+@frozen(kw_only=True)
+class Training:
+    """How long, and on which samples, to train."""
+
+    patch_size: tuple[int, int, int] = param(help="voxels of a sample (z, y, x)", low=1)
+    batch_size: int = param(1, help="samples a step, per device", low=1)
+    epochs: int = param(help="how often a checkpoint is considered", low=1)
+    steps_per_epoch: int = param(help="optimizer steps between checkpoints", low=1)
+    pad: tuple[int, int, int] = param(
+        (0, 0, 0), help="voxels by which training volumes are mirrored outwards (z, y, x)", low=0
+    )
+    gradient_clip: float = param(1.0, help="largest global norm of the gradient", above=0)
+    keep_best: int = param(3, help="checkpoints with the lowest epoch loss to keep", low=0)
+    augmentations: tuple[Augmentation, ...] = param((), help="changes of samples, in order")
+
+
+@frozen(kw_only=True)
+class Tuning:
+    """How the decoder's parameters are searched."""
+
+    study: str = param("tuning", help="name of the study, under which it can be continued")
+    trials: int = param(25, help="how many settings to try", low=1)
+
+
+@frozen(kw_only=True)
+class Recipe:
+    """Everything a run is told."""
+
+    name: str = param(help="of the folder under outputs/ that holds the runs")
+    seed: int = param(42, help="of weights and samples", low=0)
+    system: System = param(factory=System, help="what to use of the machine")
+    data: Data = param(help="the volumes")
+    target: Target = param(help="what the network learns to predict")
+    model: Model = param(help="the network")
+    loss: Loss = param(help="how wrong a prediction is")
+    optimizer: Optimizer = param(help="how weights follow gradients")
+    schedule: Schedule = param(help="the learning rate over the steps")
+    train: Training = param(help="how long and on what to train")
+    inferer: Inferer = param(help="how the network is run over a volume")
+    decoder: Decoder = param(help="how a prediction becomes a segmentation")
+    metrics: tuple[Metric, ...] = param((), help="how the segmentation is scored")
+    tune: Tuning | None = param(None, help="how the decoder's parameters are searched")
+
+    def __attrs_post_init__(self) -> None:
+        if not self.name or "/" in self.name or self.name.startswith("."):
+            raise NeurokitError(f"name '{self.name}' does not do as the name of a folder")

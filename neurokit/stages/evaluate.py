@@ -1,0 +1,44 @@
+"""The evaluation stage: from segmentations to scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from neurokit.atomic import write_text
+from neurokit.run import Run
+from neurokit.volumes import StoredArray, Volume
+
+
+def evaluate(
+    run: Run, checkpoint: Path, step: int, results: list[tuple[Volume, StoredArray]], out: Path
+) -> dict[str, Any]:
+    """Score segmentations against their volumes' labels, and write the scores to `out`.
+
+    Returns:
+        What the file holds: the checkpoint and its step, the scores of each volume, and their
+        means over volumes, by metric key.
+    """
+    with run.stage("evaluate"):
+        volumes: dict[str, dict[str, float]] = {}
+        for volume, stored in results:
+            segmentation = np.asarray(stored[...])
+            volumes[volume.name] = {
+                key: value
+                for metric in run.recipe.metrics
+                for key, value in metric.score(segmentation, volume).items()
+            }
+        keys = list(next(iter(volumes.values())))
+        scores = {
+            "checkpoint": str(checkpoint),
+            "step": step,
+            "mean": {key: fmean(each[key] for each in volumes.values()) for key in keys},
+            "volumes": volumes,
+        }
+        write_text(out, json.dumps(scores, indent=2) + "\n")
+        run.written(out)
+    return scores

@@ -1,0 +1,53 @@
+"""The inference stage: from a checkpoint and a volume to a prediction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+
+from neurokit.atomic import replacing
+from neurokit.checkpoint import Checkpoint
+from neurokit.device import MixedPrecision, choose_device, choose_precision, use_threads
+from neurokit.prediction import DATASET, Prediction
+from neurokit.recipe import fingerprint, to_table
+from neurokit.run import Run
+from neurokit.stages.reuse import stored_fingerprint, weights_fingerprint
+from neurokit.volumes import Volume
+
+
+def infer(run: Run, checkpoint: Path, volume: Volume, out: Path) -> Prediction:
+    """The prediction of a checkpoint's network for a volume, at `out`.
+
+    A file that is there already is kept if checkpoint, network, inferer and volume are those it
+    was made with.
+    """
+    recipe = run.recipe
+    with run.stage("infer") as stage:
+        state = Checkpoint.load(checkpoint)
+        inputs = fingerprint(
+            weights_fingerprint(state),
+            to_table(recipe.model),
+            to_table(recipe.target),
+            to_table(recipe.inferer),
+            to_table(recipe.system)["precision"],
+            volume.fingerprint,
+        )
+        if stored_fingerprint(out) == inputs:
+            stage.reused = True
+            return Prediction.open(out)
+        use_threads(recipe.system)
+        device = choose_device(recipe.system)
+        channels = recipe.target.channels
+        network = recipe.model.build(1, channels)
+        state.restore_model(network, checkpoint)
+        network = MixedPrecision(network, choose_precision(recipe.system, device))
+        with replacing(out) as partial:
+            recipe.inferer.infer(network.to(device).eval(), channels, volume, partial)
+            with h5py.File(partial, "r+") as file:
+                file[DATASET].attrs["fingerprint"] = inputs
+                file[DATASET].attrs["checkpoint"] = str(checkpoint)
+                file[DATASET].attrs["step"] = state.step
+                file[DATASET].attrs["volume"] = volume.name
+        run.written(out)
+    return Prediction.open(out)
