@@ -36,7 +36,15 @@ if TYPE_CHECKING:
     from neurokit.prediction import Prediction, create_prediction
     from neurokit.recipe import load_recipe
     from neurokit.sampling import Batch, SampleRandom
-    from neurokit.volumes import Volume, open_array
+    from neurokit.volumes import (
+        ArrayLike,
+        Volume,
+        open_array,
+        require_space,
+        sections_of,
+        write_array,
+        writing_h5,
+    )
 
 _FETCHED = {
     "affinity_channels": "neurokit.affinity",
@@ -50,11 +58,17 @@ _FETCHED = {
     "load_recipe": "neurokit.recipe",
     "Batch": "neurokit.sampling",
     "SampleRandom": "neurokit.sampling",
+    "ArrayLike": "neurokit.volumes",
     "Volume": "neurokit.volumes",
     "open_array": "neurokit.volumes",
+    "require_space": "neurokit.volumes",
+    "sections_of": "neurokit.volumes",
+    "write_array": "neurokit.volumes",
+    "writing_h5": "neurokit.volumes",
 }
 
 __all__ = [
+    "ArrayLike",
     "Augmentation",
     "Batch",
     "Channel",
@@ -83,7 +97,11 @@ __all__ = [
     "open_array",
     "param",
     "replacing",
+    "require_space",
+    "sections_of",
     "track",
+    "write_array",
+    "writing_h5",
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from neurokit.errors import NeurokitError
@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         _flush(partial)
-        os.replace(partial, path)
+        partial.replace(path)
         _flush(path.parent)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
@@ -33,7 +33,9 @@ def replacing(path: Path) -> Iterator[Path]:
             f"cannot write {path}: {reason}; free some space or choose another place"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        # Where even this fails, the first error is the one to tell.
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -66,6 +66,10 @@ class Checkpoint:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except FileNotFoundError as error:
             raise NeurokitError(f"there is no checkpoint {path}") from error
+        except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
+            raise NeurokitError(
+                f"the checkpoint {path} cannot be read: {error.strerror}"
+            ) from error
         except pickle.UnpicklingError as error:
             raise NeurokitError(
                 f"{path} is not a neurokit checkpoint, or holds code, which is never run"
@@ -99,7 +103,7 @@ class Checkpoint:
         module.load_state_dict(self.model)
 
 
-_NAMES = tuple(attribute.name for attribute in Checkpoint.__attrs_attrs__)  # type: ignore[attr-defined]
+_NAMES = tuple(attribute.name for attribute in Checkpoint.__attrs_attrs__)
 
 
 def _size(tensor: torch.Tensor | None) -> str:

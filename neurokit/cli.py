@@ -6,17 +6,24 @@ Imports of torch and of components happen inside the commands, so that `--help` 
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
 
-from neurokit.errors import NeurokitError
+from neurokit.errors import NeurokitError, RecipeError
 
-_EPILOG = "Exit status: 0 done, 1 something is missing or failed, 2 a wrong recipe or command."
+_EPILOG = (
+    "Exit status: 0 done, 1 something is missing or failed, 2 a wrong recipe or command, "
+    "130 interrupted."
+)
+_INTERRUPTED = 130
 
 
 @contextmanager
@@ -24,10 +31,16 @@ def _errors_in_one_line() -> Iterator[None]:
     """Print what a user can mend as it is, without a traceback."""
     try:
         yield
-    except NeurokitError as error:
-        for line in str(error).splitlines():
-            click.echo(f"error: {line}", err=True)
+    except RecipeError as error:
+        for problem in error.problems:
+            click.echo(f"error: {problem}", err=True)
         sys.exit(error.exit_code)
+    except NeurokitError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(_INTERRUPTED)
 
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,7 +54,7 @@ _device = click.option("--device", help="auto, cpu, cuda, cuda:1; wins over the 
 
 
 @main.command(epilog=_EPILOG)
-@click.argument("recipe", type=click.Path(path_type=str))
+@click.argument("recipe", required=False)
 @_overrides
 @click.option(
     "--mode",
@@ -67,7 +80,7 @@ _device = click.option("--device", help="auto, cpu, cuda, cuda:1; wins over the 
 )
 @_device
 def run(
-    recipe: str,
+    recipe: str | None,
     overrides: tuple[str, ...],
     mode: str,
     checkpoint: Path | None,
@@ -77,11 +90,18 @@ def run(
 ) -> None:
     """Train, predict, decode and score, as RECIPE says.
 
-    RECIPE is a TOML file. Any of its values can be overridden: train.epochs=3.
+    RECIPE is a TOML file. Any of its values can be overridden: train.epochs=3. With --resume it may
+    be left out: the run goes on with its own.
     """
     with _errors_in_one_line():
         from neurokit.recipe import load_recipe
+        from neurokit.run import Interrupted, own_recipe
 
+        if recipe is None or "=" in recipe:
+            if resume is None:
+                raise click.UsageError("name a RECIPE, or a run to go on with --resume")
+            overrides = (recipe, *overrides) if recipe else overrides
+            recipe = str(own_recipe(resume))
         loaded = load_recipe(recipe, _with_device(overrides, device))
         if mode == "tune":
             raise NeurokitError("--mode tune is not there yet; run with other decoder.* values")
@@ -96,10 +116,16 @@ def run(
                 outputs=outputs,
                 plugins=_hooks(),
             )
-        except KeyboardInterrupt:
-            click.echo("interrupted; go on with --resume and the folder of the run", err=True)
-            sys.exit(130)
+        except Interrupted as error:
+            click.echo(f"interrupted; go on with: {_going_on(error.folder, mode)}", err=True)
+            sys.exit(_INTERRUPTED)
         _print_outcome(outcome)
+
+
+def _going_on(folder: Path, mode: str) -> str:
+    """The command that continues a run."""
+    same_mode = ["--mode", mode] if mode != "all" else []
+    return shlex.join(["neurokit", "run", "--resume", str(folder), *same_mode])
 
 
 def _with_device(overrides: tuple[str, ...], device: str | None) -> list[str]:
@@ -132,7 +158,8 @@ def _print_outcome(outcome: Any) -> None:
     for file in [outcome.checkpoint, *outcome.segmentations]:
         click.echo(f"  {file}")
     if outcome.scores is not None:
-        click.echo(f"  {outcome.folder / ('results_step=%d' % outcome.scores['step'])}/metrics.json")
+        step = outcome.scores["step"]
+        click.echo(f"  {outcome.folder / f'results_step={step}' / 'metrics.json'}")
 
 
 @main.command(epilog=_EPILOG)
@@ -197,7 +224,7 @@ def _listing(kind: str | None) -> list[dict[str, str | None]]:
     registry = installed()
     rows = []
     offers: list[tuple[str, Any, Callable[[], Any]]] = [
-        (offer.kind, offer, lambda offer=offer: registry.load(offer)) for offer in registry.offers
+        (offer.kind, offer, partial(registry.load, offer)) for offer in registry.offers
     ]
     offers += [("hook", offer, offer.load) for offer in offered_hooks()]
     for its_kind, offer, load in offers:
@@ -206,7 +233,8 @@ def _listing(kind: str | None) -> list[dict[str, str | None]]:
         summary, error = "", None
         try:
             loaded = load()
-            summary = first_line(loaded if isinstance(loaded, type) else type(loaded))
+            documented = isinstance(loaded, type | ModuleType)
+            summary = first_line(loaded if documented else type(loaded))
         except NeurokitError as problem:
             error = str(problem)
         rows.append(

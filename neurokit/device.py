@@ -28,11 +28,13 @@ def choose_device(system: System) -> torch.device:
         return torch.device("cuda" if visible else "cpu")
     try:
         device = torch.device(system.device)
-    except RuntimeError as error:
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type != "cuda":
         raise NeurokitError(
-            f"system.device is '{system.device}'; it must be auto, cpu, cuda or cuda:<number>"
-        ) from error
-    if device.type == "cuda" and (device.index or 0) >= visible:
+            f"system.device is {system.device!r}; it must be auto, cpu, cuda or cuda:<number>"
+        )
+    if (device.index or 0) >= visible:
         raise NeurokitError(
             f"system.device is '{system.device}' and {visible} GPUs can be seen; "
             f"try --device cpu, or check the driver with nvidia-smi"

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,7 @@ class HookOffer:
             loaded = self.entry_point.load()
             plugin = loaded() if isinstance(loaded, type) else loaded
             _check(plugin)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = str(error) if isinstance(error, NeurokitError) else _one_line(error)
             raise NeurokitError(
                 f"hook '{self.name}' of {self.distribution} {self.version} "
@@ -131,8 +132,6 @@ def hook_manager(plugins: list[object]) -> pluggy.PluginManager:
 
 def _check(plugin: object) -> None:
     """Refuse a plugin with a misspelt hook or argument, or with no hook at all."""
-    manager = hook_manager([])
-    manager.register(plugin)  # raises on arguments that the specification does not have
     known = [name for name in vars(Specification) if not name.startswith("_")]
     given = [name for name in dir(plugin) if hasattr(getattr(plugin, name, None), "neurokit_impl")]
     if not given:
@@ -142,7 +141,13 @@ def _check(plugin: object) -> None:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
             raise NeurokitError(f"there is no hook '{name}'; {hint}")
+        _, *offered = signature(getattr(Specification, name)).parameters
+        for argument in signature(getattr(plugin, name)).parameters:
+            if argument not in offered:
+                raise NeurokitError(
+                    f"hook '{name}' has no argument '{argument}'; there are {', '.join(offered)}"
+                )
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

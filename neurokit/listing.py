@@ -38,7 +38,9 @@ def described(name: str, kind: str | None = None, registry: Registry | None = No
     offer = _the_offer(name, kind, registry)
     component = registry.load(offer)
     header = _TABLES.get(offer.kind, offer.kind)
-    lines = [f"# {line}".rstrip() for line in inspect.cleandoc(component.__doc__ or "").splitlines()]
+    lines = [
+        f"# {line}".rstrip() for line in inspect.cleandoc(component.__doc__ or "").splitlines()
+    ]
     lines += [f"# ({offer.kind} of {offer.origin})", f"[{header}]"]
     lines.append(f'use = "{registry.name_of(component)}"')
     lines += _parameters(component, header.strip("[]"), registry)

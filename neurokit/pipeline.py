@@ -60,12 +60,18 @@ def execute(
         plugins: hooks that are told of the run.
 
     Raises:
-        NeurokitError: something is missing or does not fit; nothing has been computed then.
+        NeurokitError: something is missing or does not fit, and nothing has been computed then;
+            or the work itself failed.
+        Interrupted: by the user; the run can go on.
     """
     if mode == "test" and checkpoint is None and resume is None:
         raise NeurokitError("testing needs a trained network: give --checkpoint or --resume")
-    if mode == "test" and checkpoint is None and resume is not None:
-        checkpoint = resume / "checkpoints" / "last.ckpt"
+    if resume is not None:
+        kept = Run.open(resume)
+        if mode == "test":
+            checkpoint = checkpoint or kept.last_checkpoint
+        else:
+            _refuse_another_training(kept, recipe)
     plan = make_plan(recipe, mode, checkpoint)
     run = _run(recipe, mode, checkpoint, resume, outputs, plugins)
     with run.recording():
@@ -88,27 +94,25 @@ def _run(
 ) -> Run:
     """The run that is continued, or whose checkpoint is tested, or a new one."""
     if resume is not None:
-        run = Run.open(resume, recipe, plugins)
-        if mode != "test":
-            _refuse_another_training(resume, recipe)
-        return run
+        return Run.open(resume, recipe, plugins)
     folder = run_of_checkpoint(checkpoint) if mode == "test" and checkpoint is not None else None
     if folder is not None:
         return Run.open(folder, recipe, plugins)
     return Run.create(recipe, outputs, plugins)
 
 
-def _refuse_another_training(resume: Path, recipe: Recipe) -> None:
+def _refuse_another_training(run: Run, recipe: Recipe) -> None:
     """Going on with other data, weights or steps would give neither the old run nor the new."""
-    before, now = to_table(Run.open(resume).recipe), to_table(recipe)
+    before, now = to_table(run.recipe), to_table(recipe)
     keys = ["seed", "target", "model", "loss", "optimizer", "schedule", "train"]
     changed = [key for key in keys if before[key] != now[key]]
     if before["data"].get("train") != now["data"].get("train"):
         changed.append("data.train")
     if changed:
         raise NeurokitError(
-            f"{resume} was trained with another {' and '.join(changed)}; continue it with its own "
-            f"recipe, {resume / 'recipe.toml'}, or start anew with --checkpoint"
+            f"{run.folder} was trained with another {' and '.join(changed)}; continue it with its "
+            f"own recipe: neurokit run --resume {run.folder}; or start anew from its weights with "
+            f"--checkpoint {run.last_checkpoint}"
         )
 
 

@@ -14,6 +14,7 @@ from neurokit.device import choose_device
 from neurokit.errors import NeurokitError
 from neurokit.kinds import Dataset
 from neurokit.schema import Recipe
+from neurokit.scores import score_suffixes
 from neurokit.volumes import Volume
 
 Mode = Literal["all", "train", "test"]
@@ -54,6 +55,7 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
         channel_indices(channels, required)
     except NeurokitError as error:
         raise NeurokitError(f"the decoder reads what the target does not have: {error}") from error
+    score_suffixes(recipe.metrics)
     parameters = _check_network(recipe)
     train = _opened(recipe.data.train, "train") if mode != "test" else []
     test = _opened(recipe.data.test, "test") if mode != "train" else []
@@ -81,7 +83,10 @@ def _opened(dataset: Dataset | None, part: str) -> list[Volume]:
 def _check_network(recipe: Recipe) -> int:
     """Refuse patches and windows that the network cannot take; the number of its parameters."""
     multiple = recipe.model.size_multiple()
-    sizes = {"train.patch_size": recipe.train.patch_size, "inferer": recipe.inferer.input_size()}
+    sizes = {
+        "train.patch_size": recipe.train.patch_size,
+        "the inferer's window": recipe.inferer.input_size(),
+    }
     for key, size in sizes.items():
         if size is not None and any(n % m for n, m in zip(size, multiple, strict=True)):
             raise NeurokitError(

@@ -23,16 +23,22 @@ from neurokit.toml_lines import key_lines
 
 Table = dict[str, Any]
 KeyPath = tuple[str | int, ...]
+Origin = tuple[str, int]
+"""A file and a line of it; line 0 is the whole of it, or the command line."""
 
 _COMMAND_LINE = "command line"
 
 
 @attrs.define
 class _Source:
-    """A table of values, and where each of its keys was given: "demo.toml:6"."""
+    """A table of values, and where each of its keys was given."""
 
     table: Table
-    origins: dict[KeyPath, str]
+    origins: dict[KeyPath, Origin]
+
+    def forget(self, path: KeyPath) -> None:
+        """Drop the origins of a key and of everything in it."""
+        self.origins = {k: o for k, o in self.origins.items() if k[: len(path)] != path}
 
 
 def load_recipe(
@@ -42,7 +48,8 @@ def load_recipe(
 
     Args:
         file: a TOML file, or `package:recipe.toml` for one that an installed package ships.
-        overrides: `key.path=value` each, applied last; the value is TOML, or a bare string.
+        overrides: `key.path=value` each, applied last; the value is TOML, or a bare string. A
+            table given so takes the place of the whole table.
         registry: where components are looked up; by default among the installed ones.
 
     Raises:
@@ -97,7 +104,9 @@ def _located(name: str, folder: Path) -> Path:
     try:
         root = resources.files(import_module(package))
     except ImportError as error:
-        raise RecipeError([f"{name}: there is no package '{package}' installed"]) from error
+        raise RecipeError(
+            [f"{name}: the package '{package}' cannot be imported: {error}"]
+        ) from error
     for candidate in (root / "recipes" / shipped, root / shipped):
         if candidate.is_file():
             return Path(str(candidate))
@@ -106,40 +115,45 @@ def _located(name: str, folder: Path) -> Path:
 
 def _read(path: Path, extended_by: tuple[Path, ...]) -> _Source:
     """A file's own table, laid over what it extends."""
-    if path.resolve() in extended_by:
-        raise RecipeError([f"{path}: extends itself, by way of {extended_by[-1].name}"])
+    if path.resolve() in [file.resolve() for file in extended_by]:
+        raise RecipeError([f"{path}: extends itself, by way of {extended_by[-1]}"])
+    text = _text(path, extended_by)
     try:
-        text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
-    except FileNotFoundError as error:
-        by = f" (extended by {extended_by[-1]})" if extended_by else ""
-        raise RecipeError([f"{path}: there is no such recipe{by}"]) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError([f"{path}: cannot be read: {error}"]) from error
     except tomllib.TOMLDecodeError as error:
         where = re.search(r" \(at line (\d+), column \d+\)", str(error))
         line = where[1] if where else len(text.splitlines())
         reason = str(error).replace(where[0] if where else "", "")
         raise RecipeError([f"{path}:{line}: not valid TOML: {reason}"]) from error
-    lines = key_lines(text)
-    own = _Source(table, {key: f"{path}:{line}" for key, line in lines.items()})
+    own = _Source(table, {key: (str(path), line) for key, line in key_lines(text).items()})
     extends = table.pop("extends", None)
     if extends is None:
         return own
     if not isinstance(extends, str):
-        raise RecipeError([f"{own.origins['extends',]}: extends must be the name of one file"])
-    base = _read(_located(extends, path.parent), (*extended_by, path.resolve()))
+        line = own.origins["extends",][1]
+        raise RecipeError([f"{path}:{line}: [extends] must be the name of one recipe"])
+    base = _read(_located(extends, path.parent), (*extended_by, path))
     _lay_over(base, (), base.table, own, table)
     return base
+
+
+def _text(path: Path, extended_by: tuple[Path, ...]) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        by = f" (extended by {extended_by[-1]})" if extended_by else ""
+        raise RecipeError([f"{path}: there is no such recipe{by}"]) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError([f"{path}: cannot be read: it is not UTF-8 text"]) from error
+    except OSError as error:
+        raise RecipeError([f"{path}: cannot be read: {error.strerror}"]) from error
 
 
 def _lay_over(base: _Source, path: KeyPath, under: Table, own: _Source, over: Table) -> None:
     """Merge `over` into `under`, key by key; a table whose `use` changes starts empty."""
     if "use" in over and over["use"] != under.get("use"):
         under.clear()
-        base.origins = {
-            key: origin for key, origin in base.origins.items() if key[: len(path)] != path
-        }
+        base.forget(path)
     if path in own.origins:
         base.origins[path] = own.origins[path]
     for name, value in over.items():
@@ -148,79 +162,90 @@ def _lay_over(base: _Source, path: KeyPath, under: Table, own: _Source, over: Ta
             _lay_over(base, here, under[name], own, value)
             continue
         under[name] = value
-        base.origins = {k: o for k, o in base.origins.items() if k[: len(here)] != here}
+        base.forget(here)
         base.origins |= {k: o for k, o in own.origins.items() if k[: len(here)] == here}
 
 
 def _override(source: _Source, overrides: Sequence[str]) -> None:
-    """Apply `key.path=value` texts; those that change a `use` first, as they empty a table."""
-    parsed = [_parsed_override(text) for text in overrides]
-    problems = []
-    for path, value in sorted(parsed, key=lambda each: each[0][-1] != "use"):
-        over: Any = value
-        entries = [isinstance(part, int) for part in path]
-        if True in entries:
-            problems += _override_entry(source, path, value)
-            continue
-        for part in reversed(path):
-            over = {part: over}
-        origins: dict[KeyPath, str] = {path[: depth + 1]: _COMMAND_LINE for depth in range(len(path))}
-        _lay_over(source, (), source.table, _Source(over, origins), over)
+    """Set the value of each `key.path=value`: tables before their keys, `use` before the rest."""
+    problems: list[str] = []
+    parsed: list[tuple[list[str], Any]] = []
+    for text in overrides:
+        try:
+            parsed.append(_parsed_override(text))
+        except ValueError as error:
+            problems.append(f"{_COMMAND_LINE}: {error}")
+    for parts, value in sorted(parsed, key=lambda each: (len(each[0]), each[0][-1] != "use")):
+        try:
+            _set(source, parts, value)
+        except ValueError as error:
+            problems.append(f"{_COMMAND_LINE}: [{'.'.join(parts)}] {error}")
     if problems:
         raise RecipeError(problems)
 
 
-def _override_entry(source: _Source, path: KeyPath, value: Any) -> list[str]:
-    """Override something inside a list, as in `metrics.0.crop=none`."""
+def _set(source: _Source, parts: list[str], value: Any) -> None:
+    """Set one value, making the tables around it; ValueError where there is no such place."""
     place: Any = source.table
-    for part in path[:-1]:
-        try:
-            place = place[part]
-        except (KeyError, IndexError, TypeError):
-            return [f"{_COMMAND_LINE}: [{_dotted(path)}] there is no entry '{part}' to change"]
-    try:
-        place[path[-1]] = value
-    except (IndexError, TypeError):
-        return [f"{_COMMAND_LINE}: [{_dotted(path)}] there is no entry '{path[-1]}' to change"]
-    source.origins[path] = _COMMAND_LINE
-    return []
+    path: KeyPath = ()
+    for part in parts[:-1]:
+        key = _key(place, part)
+        place = place.setdefault(key, {}) if isinstance(place, dict) else place[key]
+        path = (*path, key)
+    last = _key(place, parts[-1])
+    if last == "use" and place.get("use") != value:
+        place.clear()
+        source.forget(path)
+    place[last] = value
+    source.forget((*path, last))
+    source.origins[*path, last] = (_COMMAND_LINE, 0)
 
 
-def _parsed_override(text: str) -> tuple[KeyPath, Any]:
+def _key(place: Any, part: str) -> str | int:
+    """A part of an override's path as the key of a table, or the index of a list."""
+    if isinstance(place, dict):
+        return part
+    if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
+        return int(part)
+    if isinstance(place, list):
+        raise ValueError(f"there is no entry '{part}' in a list of {len(place)}")
+    raise ValueError(f"'{part}' is looked for in {place!r}, which is no table")
+
+
+def _parsed_override(text: str) -> tuple[list[str], Any]:
     key, equals, right = text.partition("=")
-    parts = [part.strip() for part in key.split(".")]
-    if not equals or not all(parts):
-        raise RecipeError([f"{_COMMAND_LINE}: '{text}' is not of the form key.path=value"])
+    try:
+        inner: Any = tomllib.loads(f"{key} = 0") if equals else None
+    except tomllib.TOMLDecodeError:
+        inner = None
+    if inner is None:
+        raise ValueError(f"'{text}' is not of the form key.path=value")
+    parts: list[str] = []
+    while isinstance(inner, dict):
+        ((part, inner),) = inner.items()
+        parts.append(part)
     try:
         value = tomllib.loads(f"value = {right}")["value"]
     except tomllib.TOMLDecodeError:
         value = right.strip()  # a bare word is a string
-    return tuple(int(part) if part.isdecimal() else part for part in parts), value
+    return parts, value
 
 
 def _described(problems: list[Problem], source: _Source, file: Path) -> list[str]:
     """Each problem with its place, in the order of the file."""
+    placed = [(_origin(problem.path, source, file), problem) for problem in problems]
+    placed.sort(key=lambda each: each[0])
     lines = []
-    for problem in problems:
-        origin = _origin(problem.path, source, file)
-        key = _dotted(problem.path)
-        lines.append(f"{origin}: [{key}] {problem.message}" if key else f"{origin}: {problem.message}")
-    return sorted(lines, key=_place)
+    for (name, line), problem in placed:
+        where = f"{name}:{line}" if line else name
+        key = f"[{'.'.join(map(str, problem.path))}] " if problem.path else ""
+        lines.append(f"{where}: {key}{problem.message}")
+    return lines
 
 
-def _origin(path: KeyPath, source: _Source, file: Path) -> str:
+def _origin(path: KeyPath, source: _Source, file: Path) -> Origin:
     """Where the key, or the nearest table around it, was given."""
     for depth in range(len(path), 0, -1):
         if path[:depth] in source.origins:
             return source.origins[path[:depth]]
-    return str(file)
-
-
-def _place(line: str) -> tuple[str, int]:
-    match = re.match(r"(.*?):(\d+): ", line)
-    return (match[1], int(match[2])) if match else (line.split(":")[0], 0)
-
-
-def _dotted(path: KeyPath) -> str:
-    return ".".join(map(str, path))
-
+    return str(file), 0

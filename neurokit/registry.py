@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 
 import attrs
 
@@ -86,7 +88,7 @@ class Registry:
             return f"'{use}' is {_article(named[0].kind)}, not {_article(kind)}; {installed}"
         near = get_close_matches(use.rpartition(":")[2], known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else installed
-        return f"unknown {kind} '{use}'; {hint}"
+        return f"unknown {kind} {use!r}; {hint}"
 
     def component(self, kind: str, use: str) -> type[Kind]:
         """The component class that `use` names.
@@ -115,14 +117,18 @@ class Registry:
             problem = _unfit(loaded, offer.kind)
             if problem is None:
                 make_converter(self.component).get_structure_hook(loaded)
-        except Exception as error:
+        except NeurokitError as error:
+            problem = str(error)
+        except (Exception, SystemExit) as error:
             # Whatever a plugin's module raises on import is that plugin's trouble alone.
             problem = f"{type(error).__name__}: {' '.join(str(error).split())}"
         if problem is not None:
             return NeurokitError(
                 f"{offer.kind} '{offer.name}' of {offer.origin} cannot be loaded: {problem}"
             )
-        clash = [each for each in self.offers if each.kind == offer.kind and each.name == offer.name]
+        clash = [
+            each for each in self.offers if each.kind == offer.kind and each.name == offer.name
+        ]
         self._names[loaded] = (
             offer.name if len(clash) == 1 else f"{offer.distribution}:{offer.name}"
         )
@@ -130,7 +136,22 @@ class Registry:
         return component
 
     def name_of(self, component: type[Kind]) -> str:
-        """What a recipe's `use` says to get a component loaded from here."""
+        """What a recipe's `use` says to get a component.
+
+        Raises:
+            NeurokitError: no distribution offers it.
+        """
+        # One that was made in Python, or by a factory of another, may not be loaded yet.
+        unseen = (offer for offer in self.offers if issubclass(component, KINDS[offer.kind]))
+        while component not in self._names:
+            offer = next(unseen, None)
+            if offer is None:
+                raise NeurokitError(
+                    f"a recipe cannot name {component.__name__}: no installed distribution offers "
+                    f"it as {_article(component.kind)}"
+                )
+            with suppress(NeurokitError):
+                self.load(offer)
         return self._names[component]
 
 
@@ -158,7 +179,7 @@ def _unfit(loaded: object, kind: str) -> str | None:
     if kinds != [kind]:
         derived = " and ".join(_article(name) for name in kinds) or "of no kind"
         return f"{loaded.__name__} must be {_article(kind)} and is {derived}"
-    if not attrs.has(loaded):
+    if "__attrs_attrs__" not in loaded.__dict__:  # `attrs.has` is true of undecorated subclasses
         return f"{loaded.__name__} is not an attrs class; decorate it with attrs.frozen"
     missing = sorted(getattr(loaded, "__abstractmethods__", ()))
     if missing:
@@ -168,8 +189,8 @@ def _unfit(loaded: object, kind: str) -> str | None:
     return None
 
 
-def first_line(component: type) -> str:
-    """The first line of a class's own docstring; empty where it has none of its own."""
+def first_line(component: type | ModuleType) -> str:
+    """The first line of a class's or module's own docstring; empty where it has none."""
     documentation = inspect.cleandoc(component.__dict__.get("__doc__") or "")
     return documentation.splitlines()[0].strip() if documentation else ""
 

@@ -16,7 +16,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import distributions
 from pathlib import Path
@@ -72,11 +72,8 @@ class Run:
         Raises:
             NeurokitError: the folder holds no run.
         """
-        if not is_run(folder):
-            raise NeurokitError(
-                f"{folder} is not the folder of a run; one lies at outputs/<name>/<time>"
-            )
-        recipe = recipe or load_recipe(folder / "recipe.toml")
+        own = own_recipe(folder)
+        recipe = recipe or load_recipe(own)
         return cls(folder, recipe, hook_manager(plugins or []))
 
     @property
@@ -99,11 +96,14 @@ class Run:
 
         Raises:
             NeurokitError: the folder cannot be written.
+            Interrupted: in place of a KeyboardInterrupt.
         """
         try:
-            handler = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
+            handler = _LogFile(self.folder / "run.log", encoding="utf-8")
         except OSError as error:
-            raise NeurokitError(f"the run folder {self.folder} cannot be written: {error}") from error
+            raise NeurokitError(
+                f"the run folder {self.folder} cannot be written: {error}"
+            ) from error
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(handler)
         log.setLevel(logging.INFO)
@@ -114,10 +114,13 @@ class Run:
         except BaseException as error:
             log.error("the run ends with %s", type(error).__name__, exc_info=error)
             self.hooks.hook.failure(run=self, error=error)
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted(self.folder) from error
             raise
         finally:
             log.removeHandler(handler)
-            handler.close()
+            with suppress(OSError):
+                handler.close()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
@@ -151,6 +154,38 @@ class Stage:
     """
 
     reused: bool = False
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a run.
+
+    Attributes:
+        folder: of the run, which can go on from there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"the run {folder} was interrupted")
+        self.folder = folder
+
+
+class _LogFile(logging.FileHandler):
+    """A log that a full disk leaves incomplete; the results say that it is full."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
+def own_recipe(folder: Path) -> Path:
+    """The resolved recipe of the run that lies in a folder.
+
+    Raises:
+        NeurokitError: the folder holds no run.
+    """
+    if not is_run(folder):
+        raise NeurokitError(
+            f"{folder} is not the folder of a run; one lies at outputs/<name>/<time>"
+        )
+    return folder / "recipe.toml"
 
 
 def is_run(folder: Path) -> bool:

@@ -102,4 +102,6 @@ def _mirrored(positions: NDArray[np.integer], size: int, device: torch.device) -
     """The voxels of an axis of `size` that positions beyond its ends are mirrored to."""
     period = max(1, 2 * (size - 1))
     folded = np.abs(positions) % period
-    return torch.from_numpy(np.minimum(folded, period - folded) if size > 1 else folded * 0).to(device)
+    return torch.from_numpy(np.minimum(folded, period - folded) if size > 1 else folded * 0).to(
+        device
+    )

@@ -77,7 +77,7 @@ class Recipe:
     """Everything a run is told."""
 
     name: str = param(help="of the folder under outputs/ that holds the runs")
-    seed: int = param(42, help="of weights and samples", low=0)
+    seed: int = param(42, help="of weights and samples", low=0, high=2**63 - 1)
     system: System = param(factory=System, help="what to use of the machine")
     data: Data = param(help="the volumes")
     target: Target = param(help="what the network learns to predict")
@@ -92,5 +92,6 @@ class Recipe:
     tune: Tuning | None = param(None, help="how the decoder's parameters are searched")
 
     def __attrs_post_init__(self) -> None:
-        if not self.name or "/" in self.name or self.name.startswith("."):
-            raise NeurokitError(f"name '{self.name}' does not do as the name of a folder")
+        fits = self.name and self.name.isprintable() and not self.name.startswith(".")
+        if not fits or "/" in self.name:
+            raise NeurokitError(f"name {self.name!r} does not do as the name of a folder")

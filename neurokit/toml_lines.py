@@ -27,7 +27,8 @@ def key_lines(text: str) -> dict[Path, int]:
     entries: dict[Path, int] = {}
     table: Path = ()
     waiting = ""  # the lines so far of a value that is not complete yet
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines: that also breaks at characters which TOML takes for part of a string.
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if waiting:
             waiting = _rest(f"{waiting}\n{line}")
         elif match := _TABLE_OF_ARRAY.match(line):
@@ -38,7 +39,8 @@ def key_lines(text: str) -> dict[Path, int]:
             lines[table] = number
         elif match := _TABLE.match(line):
             table = _resolved(_parts(match["key"]), entries)
-            lines.setdefault(table, number)
+            for depth in range(1, len(table) + 1):
+                lines.setdefault(table[:depth], number)
         elif match := _PAIR.match(line):
             parts = _parts(match["key"])
             for depth in range(1, len(parts) + 1):
@@ -57,9 +59,7 @@ def _rest(value: str) -> str:
 
 
 def _parts(key: str) -> Path:
-    return tuple(
-        next(iter(tomllib.loads(f"{part} = 0"))) for part in re.findall(_KEY_PART, key)
-    )
+    return tuple(next(iter(tomllib.loads(f"{part} = 0"))) for part in re.findall(_KEY_PART, key))
 
 
 def _resolved(parts: Path, entries: dict[Path, int]) -> Path:

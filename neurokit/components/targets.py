@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from attrs import frozen
 
@@ -22,19 +20,15 @@ Offset = tuple[int, int, int]
 
 @frozen(kw_only=True)
 class _Affinities(Target):
-    """What the affinity targets share: their channels follow from offsets."""
+    """What the affinity targets share; they differ in their channels."""
 
-    offsets: ClassVar[tuple[Offset, ...]]
     erosion: int = param(
         1, help="voxels by which contacts between objects are widened, within sections", low=0
     )
 
-    @property
-    def channels(self) -> tuple[Channel, ...]:
-        return affinity_channels(self.offsets)
-
     def encode(self, labels_BZYX: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return encode_affinities(erode_contacts(labels_BZYX, self.erosion), self.offsets)
+        offsets = [channel.offset for channel in self.channels if channel.offset is not None]
+        return encode_affinities(erode_contacts(labels_BZYX, self.erosion), offsets)
 
 
 @frozen(kw_only=True)
@@ -53,29 +47,39 @@ class Affinity(_Affinities):
         if len(set(self.offsets)) < len(self.offsets):
             raise NeurokitError("offsets names a channel twice")
 
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return affinity_channels(self.offsets)
+
 
 @frozen(kw_only=True)
 class Affinity3(_Affinities):
     """Affinities to the three direct neighbours: z1, y1, x1."""
 
-    offsets = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return affinity_channels([(1, 0, 0), (0, 1, 0), (0, 0, 1)])
 
 
 @frozen(kw_only=True)
 class Affinity12(_Affinities):
     """Twelve affinities for anisotropic tissue: x1 y1 z1 z2 z3 z4 x3 x9 x27 y3 y9 y27."""
 
-    offsets = (
-        (0, 0, 1),
-        (0, 1, 0),
-        (1, 0, 0),
-        (2, 0, 0),
-        (3, 0, 0),
-        (4, 0, 0),
-        (0, 0, 3),
-        (0, 0, 9),
-        (0, 0, 27),
-        (0, 3, 0),
-        (0, 9, 0),
-        (0, 27, 0),
-    )
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return affinity_channels(
+            [
+                (0, 0, 1),
+                (0, 1, 0),
+                (1, 0, 0),
+                (2, 0, 0),
+                (3, 0, 0),
+                (4, 0, 0),
+                (0, 0, 3),
+                (0, 0, 9),
+                (0, 0, 27),
+                (0, 3, 0),
+                (0, 9, 0),
+                (0, 27, 0),
+            ]
+        )

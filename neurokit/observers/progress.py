@@ -64,9 +64,7 @@ class ProgressBar:
     @hookimpl
     def progress(self, stage: str, what: str, done: int, total: int) -> None:
         if self._bar is not None and self._task is not None:
-            self._bar.update(
-                self._task, completed=done, total=total, unit=what, note=self._note
-            )
+            self._bar.update(self._task, completed=done, total=total, unit=what, note=self._note)
         elif time.monotonic() - self._said > _SECONDS_BETWEEN_LINES and done:
             self._said = time.monotonic()
             left = (self._said - self._started) / done * (total - done)
@@ -95,7 +93,7 @@ class ProgressBar:
             self._bar = None
 
     def _say(self, line: str) -> None:
-        self.console.print(line, markup=False, soft_wrap=True)
+        self.console.print(line, markup=False, emoji=False, soft_wrap=True)
 
 
 def _duration(seconds: float) -> str:

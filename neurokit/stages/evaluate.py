@@ -11,6 +11,7 @@ import numpy as np
 
 from neurokit.atomic import write_text
 from neurokit.run import Run
+from neurokit.scores import score_suffixes
 from neurokit.volumes import StoredArray, Volume
 
 
@@ -21,22 +22,25 @@ def evaluate(
 
     Returns:
         What the file holds: the checkpoint and its step, the scores of each volume, and their
-        means over volumes, by metric key.
+        means over the volumes that have them, by metric key and `score_suffixes`.
     """
     with run.stage("evaluate"):
+        metrics = run.recipe.metrics
         volumes: dict[str, dict[str, float]] = {}
         for volume, stored in results:
             segmentation = np.asarray(stored[...])
             volumes[volume.name] = {
-                key: value
-                for metric in run.recipe.metrics
+                f"{key}{suffix}": value
+                for metric, suffix in zip(metrics, score_suffixes(metrics), strict=True)
                 for key, value in metric.score(segmentation, volume).items()
             }
-        keys = list(next(iter(volumes.values())))
+        keys = dict.fromkeys(key for each in volumes.values() for key in each)
         scores = {
             "checkpoint": str(checkpoint),
             "step": step,
-            "mean": {key: fmean(each[key] for each in volumes.values()) for key in keys},
+            "mean": {
+                key: fmean(each[key] for each in volumes.values() if key in each) for key in keys
+            },
             "volumes": volumes,
         }
         write_text(out, json.dumps(scores, indent=2) + "\n")

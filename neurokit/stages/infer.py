@@ -6,7 +6,6 @@ from pathlib import Path
 
 import h5py
 
-from neurokit.atomic import replacing
 from neurokit.checkpoint import Checkpoint
 from neurokit.device import MixedPrecision, choose_device, choose_precision, use_threads
 from neurokit.prediction import DATASET, Prediction
@@ -42,12 +41,17 @@ def infer(run: Run, checkpoint: Path, volume: Volume, out: Path) -> Prediction:
         network = recipe.model.build(1, channels)
         state.restore_model(network, checkpoint)
         network = MixedPrecision(network, choose_precision(recipe.system, device))
-        with replacing(out) as partial:
-            recipe.inferer.infer(network.to(device).eval(), channels, volume, partial)
-            with h5py.File(partial, "r+") as file:
+        # Under its final name stands only what can be told from stale results.
+        unfinished = out.with_name(f".unfinished_{out.name}")
+        try:
+            recipe.inferer.infer(network.to(device).eval(), channels, volume, unfinished)
+            with h5py.File(unfinished, "r+") as file:
                 file[DATASET].attrs["fingerprint"] = inputs
                 file[DATASET].attrs["checkpoint"] = str(checkpoint)
                 file[DATASET].attrs["step"] = state.step
                 file[DATASET].attrs["volume"] = volume.name
+            unfinished.replace(out)
+        finally:
+            unfinished.unlink(missing_ok=True)
         run.written(out)
     return Prediction.open(out)

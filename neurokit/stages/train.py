@@ -67,7 +67,7 @@ def _epochs(run: Run, trainer: Trainer, volumes: Sequence[Volume]) -> None:
             if trainer.step % settings.steps_per_epoch == 0:
                 _finish_epoch(run, trainer)
     except KeyboardInterrupt:
-        # Between two steps the state is whole; within one the checkpoint of the last epoch is.
+        # Elsewhere the state is not whole, but the checkpoint of the last epoch is.
         if trainer.between_steps:
             trainer.checkpoint().save(run.last_checkpoint)
         raise
@@ -76,6 +76,7 @@ def _epochs(run: Run, trainer: Trainer, volumes: Sequence[Volume]) -> None:
 def _finish_epoch(run: Run, trainer: Trainer) -> None:
     """Log the epoch, keep its checkpoint if it is among the best, and drop the one it displaces."""
     settings = run.recipe.train
+    trainer.between_steps = False
     epoch = trainer.step // settings.steps_per_epoch
     loss = trainer.epoch_loss / settings.steps_per_epoch
     trainer.epoch_loss = 0.0
@@ -91,6 +92,7 @@ def _finish_epoch(run: Run, trainer: Trainer) -> None:
     run.written(run.last_checkpoint)
     for _, file in displaced:
         (run.checkpoints / file).unlink(missing_ok=True)
+    trainer.between_steps = True
     run.hooks.hook.epoch(run=run, epoch=epoch, epochs=settings.epochs, scalars={"loss": loss})
 
 
@@ -100,7 +102,7 @@ class Trainer:
 
     Attributes:
         step: optimizer steps done.
-        between_steps: whether everything below belongs to the same step.
+        between_steps: whether everything belongs to the same step, and no epoch is half closed.
     """
 
     recipe: Recipe
@@ -122,7 +124,8 @@ class Trainer:
         device = choose_device(recipe.system)
         torch.manual_seed(recipe.seed)
         channels = recipe.target.channels
-        network = recipe.model.build(1, channels).to(device, memory_format=torch.channels_last_3d)
+        network = recipe.model.build(1, channels).to(device)
+        network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         loss = recipe.loss.build(channels).to(device)
         parameters = [*network.parameters(), *loss.parameters()]
         return cls(
@@ -206,9 +209,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss, terms = self.loss(self.forward(image), target, mask)
         loss.backward()
-        return float(loss), {f"loss/{name}": float(term) for name, term in terms.items()}
-
-
+        return float(loss.detach()), {f"loss/{name}": term.item() for name, term in terms.items()}
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

@@ -111,6 +111,7 @@ class Volume:
         if not self.source:
             for array in (self.image, self.labels):
                 if array is not None:
+                    digest.update(str(array.dtype).encode())
                     digest.update(np.ascontiguousarray(array[...]).data)
         return digest.hexdigest()[:16]
 

@@ -36,7 +36,9 @@ class RSUNet(Model):
         help="factors (z, y, x) between one level and the next; one entry serves all",
         low=1,
     )
-    groups: int = param(4, help="groups of the normalisation, fewer where they do not divide", low=1)
+    groups: int = param(
+        4, help="groups of the normalisation, fewer where they do not divide", low=1
+    )
 
     def __attrs_post_init__(self) -> None:
         levels = len(self.widths)
@@ -123,9 +125,8 @@ def _normalised(width: int, groups: int) -> tuple[nn.Module, nn.Module]:
 
 
 def _convolution(fan_in: int, fan_out: int, kernel: Size) -> nn.Conv3d:
-    return nn.Conv3d(
-        fan_in, fan_out, kernel, padding=tuple(size // 2 for size in kernel), bias=False
-    )
+    z, y, x = (size // 2 for size in kernel)
+    return nn.Conv3d(fan_in, fan_out, kernel, padding=(z, y, x), bias=False)
 
 
 class _Residual(nn.Module):
@@ -164,7 +165,9 @@ class _Up(nn.Module):
     def __init__(self, coarse: int, fine: int, kernel: Size, factors: Size, groups: int) -> None:
         super().__init__()
         self.factors = factors
-        self.register_buffer("weights", _linear_weights(factors).expand(coarse, 1, -1, -1, -1))
+        # A constant is no state: checkpoints leave it out.
+        weights = _linear_weights(factors).repeat(fine, 1, 1, 1, 1)
+        self.register_buffer("weights", weights, persistent=False)
         self.mix = nn.Conv3d(coarse, fine, 1, bias=False)
         self.block = _ConvBlock(fine, fine, kernel, groups)
 
@@ -174,7 +177,7 @@ class _Up(nn.Module):
         mixed = self.mix(coarse)
         raised = nn.functional.conv_transpose3d(
             mixed,
-            self.weights[: mixed.shape[1]],
+            self.weights,
             stride=self.factors,
             padding=tuple(_overhang(factor) for factor in self.factors),
             groups=mixed.shape[1],
