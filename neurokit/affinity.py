@@ -16,10 +16,9 @@ connectomics challenge" (arXiv 1706.00120), as DeepEM and PyTorch Connectomics u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from torch.nn import functional
 
 from neurokit.channels import Channel, Offset, offset_name
 from neurokit.errors import NeurokitError
@@ -46,14 +45,13 @@ def encode_affinities(
     shape = (labels_BZYX.shape[0], len(offsets), *labels_BZYX.shape[1:])
     target = torch.zeros(shape, dtype=torch.float32, device=labels_BZYX.device)
     mask = torch.zeros_like(target)
+    known, objects = labels_BZYX != -1, labels_BZYX > 0
     for channel, offset in enumerate(offsets):
         stored = (slice(None), *(_stored(step) for step in offset))
         partner = (slice(None), *(_stored(-step) for step in offset))
-        ours, theirs = labels_BZYX[stored], labels_BZYX[partner]
-        if 0 in ours.shape:
-            continue
-        target[:, channel][stored] = ((ours == theirs) & (ours > 0)).float()
-        mask[:, channel][stored] = ((ours != -1) & (theirs != -1)).float()
+        same = labels_BZYX[stored] == labels_BZYX[partner]
+        target[:, channel][stored] = same & objects[stored]
+        mask[:, channel][stored] = known[stored] & known[partner]
     return target, mask
 
 
@@ -78,26 +76,35 @@ def erode_contacts(labels_BZYX: torch.Tensor, radius: int) -> torch.Tensor:
     """
     if radius == 0:
         return labels_BZYX
-    # Two different positive ids in a window are a largest above a smallest. Pooling works on
-    # floats, exact for small integers only, so ids are first ranked within the batch.
-    ids, ranks = torch.unique(labels_BZYX, return_inverse=True)
-    first_object = int((ids <= 0).sum())
-    ranked = torch.where(labels_BZYX > 0, ranks - first_object + 1, 0).float()
-    highest = _window_max(ranked, radius)
-    lowest = -_window_max(torch.where(ranked > 0, -ranked, -torch.inf), radius)
-    contact = highest > lowest
-    return torch.where(contact & (labels_BZYX >= 0), torch.zeros_like(labels_BZYX), labels_BZYX)
+    # Two different objects in a square are a largest positive id above a smallest.
+    largest_id = torch.iinfo(labels_BZYX.dtype).max
+    objects = labels_BZYX > 0
+    highest = _square_extreme(torch.where(objects, labels_BZYX, 0), radius, torch.maximum)
+    lowest = _square_extreme(torch.where(objects, labels_BZYX, largest_id), radius, torch.minimum)
+    return torch.where((highest > lowest) & objects, 0, labels_BZYX)
 
 
-def _window_max(values_BZYX: torch.Tensor, radius: int) -> torch.Tensor:
-    """The largest value of the square around each voxel within its section.
+def _square_extreme(
+    values_BZYX: torch.Tensor,
+    radius: int,
+    extreme: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """The extreme of the square around each voxel within its section, exact for any integers.
 
-    A window clipped at the edge has the same distinct values, hence the same extremes, as one
-    that is mirrored there.
+    A square clipped at the edge of the section holds the same values as one mirrored there.
     """
-    size = 2 * radius + 1
-    along_y = functional.max_pool2d(values_BZYX, (size, 1), 1, (radius, 0))
-    return functional.max_pool2d(along_y, (1, size), 1, (0, radius))
+    for axis in (-2, -1):
+        widened = values_BZYX.clone()
+        size = values_BZYX.shape[axis]
+        for shift in range(1, min(radius, size - 1) + 1):
+            ahead, behind = (
+                values_BZYX.narrow(axis, start, size - shift) for start in (shift, 0)
+            )
+            for place, neighbour in ((0, ahead), (shift, behind)):
+                reached = widened.narrow(axis, place, size - shift)
+                reached.copy_(extreme(reached, neighbour))
+        values_BZYX = widened
+    return values_BZYX
 
 
 def axis_order(channels: Sequence[Channel]) -> list[int]:
