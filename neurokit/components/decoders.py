@@ -59,6 +59,9 @@ class Waterz(Decoder):
                 f"aff_threshold must be two rising numbers, and {low} is not below {high}"
             )
 
+    def required_channels(self) -> tuple[str, ...]:
+        return self.channels
+
     def decode(self, prediction: Prediction) -> NDArray[np.integer]:
         """A segmentation ZYX.
 

@@ -69,6 +69,9 @@ class SlidingWindow(Inferer):
         if not self.overlap < 1:
             raise NeurokitError(f"overlap must be below 1, not {self.overlap}")
 
+    def input_size(self) -> Size:
+        return self.window
+
     def infer(
         self, module: nn.Module, channels: Sequence[Channel], volume: Volume, out: Path
     ) -> Prediction:

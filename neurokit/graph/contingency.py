@@ -14,6 +14,7 @@ from neurokit.volumes import ArrayLike
 IntArray = NDArray[np.int64]
 
 _SLAB_VOXELS = 1 << 24
+_MARKED_RANGE = 1 << 23
 
 
 @frozen(eq=False)
@@ -93,14 +94,32 @@ def _pairs_of(
 
 def _table(first: NDArray[Any], second: NDArray[Any], counts: IntArray) -> Contingency:
     """The table of pairs that may occur several times, each with a count."""
-    row_ids, rows = np.unique(first, return_inverse=True)
-    column_ids, columns = np.unique(second, return_inverse=True)
+    row_ids, rows = _distinct(first)
+    column_ids, columns = _distinct(second)
     # One number a pair: there are fewer than 2**31 distinct ids of each volume.
     width = max(1, len(column_ids))
-    pairs, which = np.unique(rows.astype(np.int64) * width + columns, return_inverse=True)
+    pairs, which = _distinct(rows * width + columns)
     return Contingency(
         row_ids, column_ids, pairs // width, pairs % width, _sums(which, counts, len(pairs))
     )
+
+
+def _distinct(values: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
+    """The distinct values, ascending, and the position of each value among them.
+
+    Values that lie close together are marked in a table of their range, which is faster than
+    sorting them.
+    """
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    if high - low > _MARKED_RANGE:
+        distinct, positions = np.unique(values, return_inverse=True)
+        return distinct, positions.astype(np.int64)
+    offsets = (values - values.dtype.type(low)).astype(np.int64)
+    occurs = np.zeros(high - low + 1, dtype=bool)
+    occurs[offsets] = True
+    marked = np.flatnonzero(occurs) if values.size else np.empty(0, dtype=np.int64)
+    distinct = marked.astype(values.dtype) + values.dtype.type(low)
+    return distinct, (np.cumsum(occurs) - 1)[offsets]
 
 
 def _sums(groups: NDArray[np.integer], counts: IntArray, length: int) -> IntArray:
