@@ -6,6 +6,7 @@ Imports of torch and of components happen inside the commands, so that `--help` 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -47,6 +48,9 @@ def _errors_in_one_line() -> Iterator[None]:
 @click.version_option(package_name="neurokit")
 def main() -> None:
     """From an electron-microscopy volume to one instance per neuron."""
+    # Threads that wait by spinning slow each other down several times on a machine that is shared.
+    # OpenMP reads this once, when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 _overrides = click.argument("overrides", nargs=-1, metavar="[key.path=value]...")

@@ -102,7 +102,7 @@ class Run:
             handler = _LogFile(self.folder / "run.log", encoding="utf-8")
         except OSError as error:
             raise NeurokitError(
-                f"the run folder {self.folder} cannot be written: {error}"
+                f"the run folder {self.folder} cannot be written: {error.strerror}"
             ) from error
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(handler)

@@ -20,7 +20,7 @@ def wave_noise(
     lattice = [int(np.ceil(size * step)) + 4 for size in shape]
     field = random.standard_normal(lattice, dtype=np.float32)
     for axis, size in enumerate(shape):
-        field = _joined(field, axis, 1 + step * np.arange(size))
+        field = _joined(field, axis, 1 + step * np.arange(size, dtype=np.float64))
     return field / np.float32(_SPLINE_STD)
 
 
@@ -38,11 +38,10 @@ def _joined(
     )
     column = [1, 1, 1]
     column[axis] = -1
-    joined = np.float32(0)
-    for offset, weight in zip((-1, 0, 1, 2), weights, strict=True):
-        joined = joined + lattice.take(node + offset, axis) * (
-            weight.astype(np.float32).reshape(column) / np.float32(6)
-        )
+    nodes = [lattice.take(node + offset, axis) for offset in (-1, 0, 1, 2)]
+    shares = [weight.astype(np.float32).reshape(column) / np.float32(6) for weight in weights]
+    a, b, c, d = (values * share for values, share in zip(nodes, shares, strict=True))
+    joined: NDArray[np.float32] = a + b + c + d
     return joined
 
 

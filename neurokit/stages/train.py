@@ -61,11 +61,16 @@ def _epochs(run: Run, trainer: Trainer, volumes: Sequence[Volume]) -> None:
             scalars = trainer.advance(samples)
             voxels = settings.batch_size * math.prod(settings.patch_size)
             scalars["voxels_per_second"] = voxels / (time.monotonic() - started)
+            epoch, steps_of_next = divmod(trainer.step, settings.steps_per_epoch)
+            # Before anyone is told of the step, as listeners take time and may be interrupted.
+            loss = _close_epoch(run, trainer, epoch) if steps_of_next == 0 else None
             run.hooks.hook.step(
                 run=run, step=trainer.step, total_steps=trainer.total_steps, scalars=scalars
             )
-            if trainer.step % settings.steps_per_epoch == 0:
-                _finish_epoch(run, trainer)
+            if loss is not None:
+                run.hooks.hook.epoch(
+                    run=run, epoch=epoch, epochs=settings.epochs, scalars={"loss": loss}
+                )
     except KeyboardInterrupt:
         # Elsewhere the state is not whole, but the checkpoint of the last epoch is.
         if trainer.between_steps:
@@ -73,11 +78,10 @@ def _epochs(run: Run, trainer: Trainer, volumes: Sequence[Volume]) -> None:
         raise
 
 
-def _finish_epoch(run: Run, trainer: Trainer) -> None:
-    """Log the epoch, keep its checkpoint if it is among the best, and drop the one it displaces."""
+def _close_epoch(run: Run, trainer: Trainer, epoch: int) -> float:
+    """Keep the epoch's checkpoint if it is among the best, drop what it displaces; its loss."""
     settings = run.recipe.train
     trainer.between_steps = False
-    epoch = trainer.step // settings.steps_per_epoch
     loss = trainer.epoch_loss / settings.steps_per_epoch
     trainer.epoch_loss = 0.0
     log.info("epoch %d of %d: loss %.4f", epoch, settings.epochs, loss)
@@ -93,7 +97,7 @@ def _finish_epoch(run: Run, trainer: Trainer) -> None:
     for _, file in displaced:
         (run.checkpoints / file).unlink(missing_ok=True)
     trainer.between_steps = True
-    run.hooks.hook.epoch(run=run, epoch=epoch, epochs=settings.epochs, scalars={"loss": loss})
+    return loss
 
 
 @define
@@ -102,7 +106,7 @@ class Trainer:
 
     Attributes:
         step: optimizer steps done.
-        between_steps: whether everything belongs to the same step, and no epoch is half closed.
+        between_steps: whether all of it is of the same step, and no epoch is still to be closed.
     """
 
     recipe: Recipe
@@ -125,6 +129,8 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         channels = recipe.target.channels
         network = recipe.model.build(1, channels).to(device)
+        # The weights' layout passes on to what the convolutions compute. Images keep theirs: of one
+        # channel in this layout, GroupNorm's gradient reads beyond its memory (torch 2.13, CPU).
         network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         loss = recipe.loss.build(channels).to(device)
         parameters = [*network.parameters(), *loss.parameters()]
@@ -194,7 +200,7 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         self.epoch_loss += loss
-        self.between_steps = True
+        self.between_steps = self.step % self.recipe.train.steps_per_epoch != 0
         return {"loss": loss, "lr": lr, **terms}
 
     def _gradients(self, samples: Samples) -> tuple[float, dict[str, float]]:
@@ -205,9 +211,8 @@ class Trainer:
         for augmentation in self.recipe.train.augmentations:
             batch = augmentation.apply(batch, random)
         target, mask = self.recipe.target.encode(batch.labels_BZYX)
-        image = batch.image_BCZYX.contiguous(memory_format=torch.channels_last_3d)
         self.optimizer.zero_grad(set_to_none=True)
-        loss, terms = self.loss(self.forward(image), target, mask)
+        loss, terms = self.loss(self.forward(batch.image_BCZYX), target, mask)
         loss.backward()
         return float(loss.detach()), {f"loss/{name}": term.item() for name, term in terms.items()}
 

@@ -28,19 +28,19 @@ class Phantom(Dataset):
         (30.0, 6.0, 6.0), help="edge lengths of a voxel in nanometres (z, y, x)", low=2, high=100
     )
     calibre_nm: tuple[float, float] = param(
-        (80.0, 500.0), help="diameters of the thinnest and thickest neurites", low=40, high=2000
+        (100.0, 600.0), help="diameters of the thinnest and thickest neurites", low=40, high=2000
     )
     branches_per_um: float = param(
         0.5, help="branches of a neurite over a micrometre of its length", low=0, high=3
     )
     noise: float = param(
-        0.08, help="standard deviation of the noise, as a share of black to white", low=0, high=0.5
+        0.07, help="standard deviation of the noise, as a share of black to white", low=0, high=0.5
     )
     contrast_variation: float = param(
         0.15, help="spread of contrast and brightness from section to section", low=0, high=0.5
     )
     damaged_sections: float = param(
-        0.06, help="share of sections that are faint, blurred, folded or scratched", low=0, high=0.5
+        0.04, help="share of sections that are faint, blurred, folded or scratched", low=0, high=0.5
     )
     jitter_nm: float = param(
         4.0, help="standard deviation of a section's shift in y and x", low=0, high=50

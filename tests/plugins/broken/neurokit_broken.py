@@ -1,0 +1,3 @@
+"""A throw-away plugin that cannot be imported."""
+
+raise RuntimeError("a library of this plugin is [missing]")

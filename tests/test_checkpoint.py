@@ -1,0 +1,195 @@
+"""Checkpoints: whole or absent, data only, and clear about what does not fit."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from attrs import asdict, evolve
+from torch import nn
+
+from neurokit import NeurokitError
+from neurokit.checkpoint import Checkpoint
+
+
+def _checkpoint() -> Checkpoint:
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.1)
+    network(torch.randn(5, 3)).square().sum().backward()
+    optimizer.step()
+    return Checkpoint(
+        step=7,
+        recipe='name = "größer"\n',
+        model=network.state_dict(),
+        loss={"weight": torch.tensor(2.0)},
+        optimizer=optimizer.state_dict(),
+        random_state=torch.get_rng_state(),
+        epoch_loss=0.1 + 0.2,
+        best=[(0.25, "epoch=001.ckpt")],
+    )
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and torch.equal(a, b)
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return type(a) is type(b) and len(a) == len(b) and all(map(_same, a, b))
+    return a == b
+
+
+def _error(path: Path) -> str:
+    with pytest.raises(NeurokitError) as caught:
+        Checkpoint.load(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_everything_comes_back(tmp_path: Path) -> None:
+    saved = _checkpoint()
+    path = tmp_path / "new" / "a.ckpt"
+    saved.save(path)
+    assert _same(asdict(Checkpoint.load(path)), asdict(saved))
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_it_needs_no_trust(tmp_path: Path) -> None:
+    _checkpoint().save(tmp_path / "a.ckpt")
+    content = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    assert content["neurokit_checkpoint"] == 1
+
+
+class _Trap:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle"])
+def test_code_in_a_file_is_never_run(tmp_path: Path, how: str) -> None:
+    path, marker = tmp_path / "a.ckpt", tmp_path / "marker"
+    content = {"neurokit_checkpoint": 1, "model": _Trap(marker)}
+    if how == "torch":
+        torch.save(content, path)
+    else:
+        path.write_bytes(pickle.dumps(content))
+    assert _error(path) == (
+        f"{path} is not a neurokit checkpoint, or holds code, which is never run"
+    )
+    assert not marker.exists()
+
+
+def test_a_truncated_file_is_one_clear_line(tmp_path: Path) -> None:
+    _checkpoint().save(tmp_path / "whole.ckpt")
+    whole = (tmp_path / "whole.ckpt").read_bytes()
+    path = tmp_path / "a.ckpt"
+    told = set()
+    for length in [*range(12), *range(12, len(whole) - 1, 97), len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        told.add(_error(path))
+    assert told <= {
+        f"the checkpoint {path} is damaged; use another one of its folder",
+        f"{path} is not a neurokit checkpoint, or holds code, which is never run",
+    }
+
+
+def test_flipped_bytes_never_give_a_traceback(tmp_path: Path) -> None:
+    _checkpoint().save(tmp_path / "whole.ckpt")
+    whole = (tmp_path / "whole.ckpt").read_bytes()
+    path = tmp_path / "a.ckpt"
+    told: list[str] = []
+    for position in range(0, len(whole), 41):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
+        try:
+            Checkpoint.load(path)
+        except NeurokitError as error:
+            told.append(str(error))
+    assert told
+    assert "\n" not in "".join(told)
+
+
+def test_what_is_no_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    assert _error(path) == f"there is no checkpoint {path}"
+    path.mkdir()
+    assert _error(path) == f"the checkpoint {path} cannot be read: Is a directory"
+    contents: list[object] = [[1, 2], {"model": {}}, {"neurokit_checkpoint": 2}]
+    for content in contents:
+        torch.save(content, tmp_path / "b.ckpt")
+        assert _error(tmp_path / "b.ckpt") == (
+            f"{tmp_path / 'b.ckpt'} is not a neurokit checkpoint of format 1"
+        )
+    torch.save({"neurokit_checkpoint": 1, "step": 3, "recipe": ""}, tmp_path / "b.ckpt")
+    assert _error(tmp_path / "b.ckpt") == (
+        f"the checkpoint {tmp_path / 'b.ckpt'} is damaged: it lacks model, loss, optimizer, "
+        "random_state, epoch_loss, best"
+    )
+
+
+def test_another_architecture() -> None:
+    checkpoint, path = _checkpoint(), Path("a.ckpt")
+    fitting = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    checkpoint.restore_model(fitting, path)
+    assert torch.equal(fitting.state_dict()["0.weight"], checkpoint.model["0.weight"])
+
+    def error(module: nn.Module, of: Checkpoint = checkpoint) -> str:
+        with pytest.raises(NeurokitError) as caught:
+            of.restore_model(module, path)
+        return str(caught.value)
+
+    head = "the checkpoint a.ckpt is of another architecture: its "
+    tail = "; use the recipe it was trained with"
+    assert error(nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5))) == (
+        f"{head}'0.weight' is 2 x 3, the recipe's is 5 x 3{tail}"
+    )
+    assert error(nn.Sequential(nn.Linear(3, 2))) == (
+        f"{head}'1.weight' is 2, the recipe's is absent{tail}"
+    )
+    assert error(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))) == (
+        f"{head}'2.weight' is absent, the recipe's is 1 x 2{tail}"
+    )
+    number = evolve(checkpoint, model=checkpoint.model | {"0.bias": torch.tensor(1.0)})
+    assert error(fitting, number) == f"{head}'0.bias' is a number, the recipe's is 2{tail}"
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from neurokit import NeurokitError
+from neurokit.checkpoint import Checkpoint
+checkpoint = Checkpoint.load(Path("a.ckpt"))
+checkpoint.step = 8
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    checkpoint.save(Path("a.ckpt"))
+except NeurokitError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_leaves_the_old_one(tmp_path: Path) -> None:
+    _checkpoint().save(tmp_path / "a.ckpt")
+    before = (tmp_path / "a.ckpt").read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (
+        "cannot write a.ckpt: File too large; free some space or choose another place\n"
+    )
+    assert (tmp_path / "a.ckpt").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]

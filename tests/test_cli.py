@@ -1,0 +1,218 @@
+"""The command line: help, lists, plans, exit codes and errors in one line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from click.testing import CliRunner, Result
+
+from neurokit import NeurokitError, load_recipe
+from neurokit.cli import main
+from neurokit.kinds import KINDS
+from neurokit.registry import Registry
+from neurokit.run import Interrupted
+from neurokit.structuring import make_converter
+
+SHORT = ("train.epochs=1", "train.steps_per_epoch=1", "train.batch_size=1")
+
+
+def invoke(*arguments: object) -> Result:
+    result = CliRunner().invoke(main, [str(each) for each in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["--version"], ["show", "-h"]]
+)
+def test_help_imports_neither_torch_nor_plugins(arguments: list[str]) -> None:
+    program = (
+        "import sys; from neurokit.cli import main; main(standalone_mode=False);"
+        "print([name for name in ('torch', 'numpy', 'h5py', 'cattrs') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert len(done.stdout.splitlines()) > 1
+
+
+def test_help_tells_the_exit_codes() -> None:
+    text = " ".join(invoke("run", "--help").output.split())
+    assert "[RECIPE] [key.path=value]..." in text
+    assert (
+        "Exit status: 0 done, 1 something is missing or failed, 2 a wrong recipe or command, "
+        "130 interrupted." in text
+    )
+
+
+def test_components_are_listed() -> None:
+    rows = json.loads(invoke("list-plugins", "--json").stdout)
+    assert {row["kind"] for row in rows} == {*KINDS, "hook"}
+    waterz = next(row for row in rows if row["name"] == "waterz")
+    assert waterz["kind"] == "decoder"
+    assert waterz["package"] == "neurokit"
+    assert waterz["error"] is None
+    assert "watershed" in waterz["summary"].lower()
+    (only,) = {
+        row["kind"] for row in json.loads(invoke("list-plugins", "--kind", "loss", "--json").stdout)
+    }
+    assert only == "loss"
+    table = invoke("list-plugins", "--strict", "--kind", "decoder")
+    assert table.exit_code == 0
+    assert "waterz" in table.stdout
+    assert "\x1b" not in table.stdout
+    wrong = invoke("list-plugins", "--kind", "decoders")
+    assert wrong.exit_code == 2
+    assert f"there is no kind 'decoders'; there are {', '.join([*KINDS, 'hook'])}" in wrong.stderr
+
+
+def _offers() -> list[Any]:
+    return [offer for offer in Registry().offers if offer.distribution == "neurokit"]
+
+
+@pytest.mark.parametrize("offer", _offers(), ids=lambda offer: f"{offer.kind} {offer.name}")
+def test_what_is_shown_can_be_pasted_back(offer: Any) -> None:
+    result = invoke("show", offer.name, "--kind", offer.kind)
+    assert result.exit_code == 0
+    table: Any = tomllib.loads(result.stdout)
+    for part in (
+        next(line for line in result.stdout.splitlines() if line.startswith("["))
+        .strip("[]")
+        .split(".")
+    ):
+        table = table[part]
+    table = table[0] if isinstance(table, list) else table
+    registry = Registry()
+    component: Any = registry.load(offer)
+    required = [field.name for field in attrs.fields(component) if field.default is attrs.NOTHING]
+    for name in required:
+        assert f"# {name} =   (required)" in result.stdout
+    if not required:
+        converter = make_converter(registry.component)
+        assert converter.structure(table, KINDS[offer.kind]) == component()
+
+
+def test_what_cannot_be_shown() -> None:
+    for name, message in (
+        ("waters", "there is no component 'waters'; did you mean 'waterz'?"),
+        ("qqq", "there is no component 'qqq'; see neurokit list-plugins"),
+    ):
+        result = invoke("show", name)
+        assert (result.exit_code, result.stderr) == (1, f"error: {message}\n")
+    result = invoke("show", "waterz", "--kind", "loss")
+    assert result.stderr == (
+        "error: 'waterz' is a decoder, not a loss; installed: "
+        f"{', '.join(o.name for o in Registry().offers if o.kind == 'loss')}\n"
+    )
+
+
+def test_a_plan_is_printed_and_nothing_is_run(tiny: Path) -> None:
+    result = invoke("check", tiny, "seed=5")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[-5:-3] == [
+        "train    phantom-1-0: 8 x 40 x 48 voxels of 30 x 6 x 6 nm, with labels",
+        "test     phantom-2-0: 6 x 40 x 44 voxels of 30 x 6 x 6 nm, with labels",
+    ]
+    assert lines[-2:] == ["training 6 steps of 2 samples", "the recipe is ready to run"]
+    resolved = tomllib.loads("\n".join(lines[:-5]))
+    assert resolved["seed"] == 5
+    assert [path.name for path in tiny.parent.iterdir()] == ["tiny.toml"]
+
+
+def test_a_run_from_end_to_end_and_on_without_its_recipe(tiny: Path) -> None:
+    done = invoke("run", tiny, *SHORT)
+    assert done.exit_code == 0, done.output
+    (folder,) = Path("outputs/tiny").iterdir()
+    assert "\nscores of phantom-2-0\n  adapted_rand " in done.stdout
+    assert done.stdout.endswith(
+        "\nresults\n"
+        f"  {folder}/checkpoints/last.ckpt\n"
+        f"  {folder}/results_step=1/test_im_segmentation.h5\n"
+        f"  {folder}/results_step=1/metrics.json\n"
+    )
+    assert done.stderr.startswith(f"run {folder}\n")
+    assert "\x1b" not in done.output
+    tiny.unlink()
+    again = invoke("run", "--resume", folder)
+    assert again.exit_code == 0, again.output
+    assert "train: unchanged, kept\n" in again.stderr
+    other = invoke("run", "--resume", folder, "--mode", "test", "metrics=[]")
+    assert "\nnothing was scored: the recipe names no metrics\n" in other.stdout
+
+
+def test_a_recipe_or_a_run_must_be_named(tiny: Path) -> None:
+    assert tiny.exists()
+    for arguments in ([], ["seed=3"]):
+        result = invoke("run", *arguments)
+        assert result.exit_code == 2
+        assert "name a RECIPE, or a run to go on with --resume" in result.stderr
+    result = invoke("run", "--resume", "gone")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: gone is not the folder of a run; one lies at outputs/<name>/<time>\n",
+    )
+
+
+def test_an_interrupt_says_how_to_go_on(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise Interrupted(Path("outputs/a b"))
+
+    monkeypatch.setattr("neurokit.pipeline.execute", interrupted)
+    for mode, end in (("all", ""), ("train", " --mode train")):
+        result = invoke("run", tiny, "--mode", mode)
+        assert (result.exit_code, result.stdout) == (130, "")
+        assert result.stderr == (
+            f"interrupted; go on with: neurokit run --resume 'outputs/a b'{end}\n"
+        )
+
+
+def test_an_interrupt_before_there_is_a_run(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("neurokit.pipeline.execute", interrupted)
+    result = invoke("run", tiny)
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+
+
+def test_errors_are_printed_as_they_are(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise NeurokitError("[bold]a[/bold] :smile: \\[x]\nand where to get it")
+
+    monkeypatch.setattr("neurokit.pipeline.execute", fail)
+    result = invoke("run", tiny)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error: [bold]a[/bold] :smile: \\[x]\nand where to get it\n"
+
+
+def test_every_problem_of_a_recipe_has_its_line(tiny: Path) -> None:
+    result = invoke("run", tiny, "sed=1", "decoder.treshold=0.5")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: command line: [sed] unknown parameter 'sed'; did you mean 'seed'?\n"
+        "error: command line: [decoder.treshold] unknown parameter 'treshold'; "
+        "did you mean 'threshold'?\n"
+    )
+
+
+def test_control_codes_in_a_recipe_are_written_out(tiny: Path) -> None:
+    result = invoke("check", tiny, 'train.epochs="\\u001b[31m\\n"', '"\\u001b[2J"=1')
+    assert "\x1b" not in result.output
+    assert "must be an integer, not the string '\\x1b[31m\\n'" in result.stderr
+
+
+def test_the_device_of_the_command_line_wins(tiny: Path) -> None:
+    result = invoke("check", tiny, "system.device=cuda", "--device", "cpu")
+    assert result.exit_code == 0
+    assert "parameters, on cpu\n" in result.stdout
+    assert load_recipe(tiny).system.device == "cpu"

@@ -1,0 +1,134 @@
+"""Hooks: plugins that listen, and those that cannot."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from neurokit import NeurokitError, hookimpl
+from neurokit.hooks import HookOffer, hook_manager, offered_hooks
+
+
+class Listener:
+    """Takes some of the arguments, in another order."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[object, ...]] = []
+
+    @hookimpl
+    def step(self, scalars: dict[str, float], step: int) -> None:
+        """Remember the loss."""
+        self.heard.append((step, scalars["loss"]))
+
+    @hookimpl
+    def stage_started(self, stage: str) -> None:
+        """Remember the stage."""
+        self.heard.append((stage,))
+
+
+class Misspelt:
+    """A hook that does not exist."""
+
+    @hookimpl
+    def stagestarted(self) -> None:
+        """Never called."""
+
+
+class Foreign:
+    """A hook like no other."""
+
+    @hookimpl
+    def xyzzy(self) -> None:
+        """Never called."""
+
+
+class Greedy:
+    """An argument that does not exist."""
+
+    @hookimpl
+    def epoch(self, epoch: int, loss: float) -> None:
+        """Never called."""
+
+
+class Unmarked:
+    """A function of the right name, without the mark."""
+
+    def step(self, step: int) -> None:
+        """Never called."""
+
+
+class Failing:
+    """Cannot be made."""
+
+    def __init__(self) -> None:
+        raise OSError("no such\nport")
+
+
+def _offer(name: str) -> HookOffer:
+    (offer,) = offered_hooks([EntryPoint(name.lower(), f"{__name__}:{name}", "neurokit.hook")])
+    return offer
+
+
+def test_a_listener_is_told() -> None:
+    first, second = _offer("Listener").load(), _offer("Listener").load()
+    assert isinstance(first, Listener)
+    assert isinstance(second, Listener)
+    assert first is not second
+    hook = hook_manager([first, second]).hook
+    hook.stage_started(run=None, stage="train")
+    hook.step(run=None, step=3, total_steps=9, scalars={"loss": 0.5})
+    hook.run_finished(run=None, scores={})
+    assert first.heard == second.heard == [("train",), (3, 0.5)]
+
+
+def test_a_module_can_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "listening_module.py").write_text(
+        "'''Listens.'''\n"
+        "from neurokit import hookimpl\n"
+        "heard = []\n"
+        "@hookimpl\n"
+        "def epoch(epoch): heard.append(epoch)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    (offer,) = offered_hooks([EntryPoint("module", "listening_module", "neurokit.hook")])
+    module = offer.load()
+    hook_manager([module]).hook.epoch(run=None, epoch=2, epochs=3, scalars={})
+    assert module.heard == [2]  # type: ignore[attr-defined]
+
+
+def test_without_a_listener_nothing_happens() -> None:
+    assert hook_manager([]).hook.stage_started(run=None, stage="train") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Misspelt", "there is no hook 'stagestarted'; did you mean 'stage_started'?"),
+        (
+            "Foreign",
+            "there is no hook 'xyzzy'; there are run_started, stage_started, progress, step, "
+            "epoch, artifact_written, stage_finished, run_finished, failure",
+        ),
+        ("Greedy", "hook 'epoch' has no argument 'loss'; there are run, epoch, epochs, scalars"),
+        ("Unmarked", "it has no function marked @hookimpl"),
+        ("Failing", "OSError: no such port"),
+        ("Absent", f"AttributeError: module '{__name__}' has no attribute 'Absent'"),
+    ],
+)
+def test_plugins_that_cannot_listen(name: str, reason: str) -> None:
+    with pytest.raises(NeurokitError) as caught:
+        _offer(name).load()
+    assert str(caught.value) == f"hook '{name.lower()}' of unknown ? cannot be loaded: {reason}"
+
+
+def test_offers_are_in_order_and_import_nothing() -> None:
+    found = [EntryPoint(name, "nowhere:Gone", "neurokit.hook") for name in ("b", "a")]
+    assert [offer.name for offer in offered_hooks(found)] == ["a", "b"]
+
+
+def test_those_of_this_package_can_be_loaded() -> None:
+    ours = [offer for offer in offered_hooks() if offer.distribution == "neurokit"]
+    assert "progress" in {offer.name for offer in ours}
+    assert len(hook_manager([offer.load() for offer in ours]).get_plugins()) == len(ours)

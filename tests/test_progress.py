@@ -1,0 +1,119 @@
+"""Progress: what long work reports, and how it is shown."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from neurokit import load_recipe, track
+from neurokit.observers import progress as observer
+from neurokit.observers.progress import ProgressBar
+from neurokit.progress import listening
+from neurokit.run import Run
+
+
+def test_without_a_listener_it_only_iterates() -> None:
+    assert list(track("abc", "letters", 3)) == ["a", "b", "c"]
+
+
+def test_each_finished_item_is_reported() -> None:
+    heard: list[tuple[str, int, int]] = []
+    with listening(lambda *said: heard.append(said)):
+        for item in track(range(2), "windows", 2):
+            heard.append(("item", item, 0))
+        assert list(track([], "nothing", 0)) == []
+    list(track(range(2), "unheard", 2))
+    assert heard == [
+        ("windows", 0, 2),
+        ("item", 0, 0),
+        ("windows", 1, 2),
+        ("item", 1, 0),
+        ("windows", 2, 2),
+        ("nothing", 0, 0),
+    ]
+
+
+def test_an_inner_listener_takes_over_and_gives_back() -> None:
+    outer: list[str] = []
+    inner: list[str] = []
+    with listening(lambda what, *_: outer.append(what)):
+        with suppress(KeyError), listening(lambda what, *_: inner.append(what)):
+            list(track([1], "a", 1))
+            raise KeyError
+        list(track([1], "b", 1))
+    assert (outer, inner) == (["b", "b"], ["a", "a"])
+
+
+@pytest.fixture
+def run(tiny: Path) -> Run:
+    return Run.create(load_recipe(tiny))
+
+
+def _work(run: Run, bar: ProgressBar) -> None:
+    run.hooks.register(bar)
+    with run.recording():
+        with run.stage("train"):
+            scalars: dict[str, Any] = {"loss": 0.25, "voxels_per_second": 2e6}
+            for step in track(range(3), "steps", 3):
+                run.hooks.hook.step(run=run, step=step + 1, total_steps=3, scalars=scalars)
+        with run.stage("infer") as stage:
+            stage.reused = True
+        run.written(run.folder / "[bold]x:smile:.h5")
+        run.written(run.folder / "scores.json")
+
+
+def test_in_a_pipe_there_are_plain_lines(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: Iterator[float] = iter(range(0, 10**6, 10))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
+    text = io.StringIO()
+    _work(run, ProgressBar(Console(file=text, highlight=False)))
+    assert "\x1b" not in text.getvalue()
+    first, *middle, wrote = text.getvalue().splitlines()
+    assert first == f"run {run.folder}"
+    # Two steps of the clock pass between two reports, and a line is due after fifteen seconds.
+    lines = [re.sub(r"(\d+ min )?\d[\d.]* s\b", "_ s", line) for line in middle]
+    assert lines[0] == "train: 1/3 steps, _ s left  loss 0.250  2.00 Mvoxel/s"
+    assert lines[-2:] == [
+        "train: done in _ s  loss 0.250  2.00 Mvoxel/s",
+        "infer: unchanged, kept",
+    ]
+    assert wrote == f"  wrote {run.folder}/[bold]x:smile:.h5"
+
+
+def test_on_a_terminal_there_is_a_bar(run: Run) -> None:
+    text = io.StringIO()
+    _work(run, ProgressBar(Console(file=text, force_terminal=True, width=120, highlight=False)))
+    assert "\x1b" in text.getvalue()
+    shown = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", text.getvalue())
+    assert "3/3 steps" in shown
+    assert "loss 0.250  2.00 Mvoxel/s" in shown
+
+
+def test_a_failure_takes_the_bar_away(run: Run) -> None:
+    bar = ProgressBar(Console(file=io.StringIO(), force_terminal=True))
+    run.hooks.register(bar)
+    with suppress(KeyError), run.recording(), run.stage("train"):
+        assert bar._bar is not None
+        raise KeyError
+    assert bar._bar is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0.0 s"),
+        (59.94, "59.9 s"),
+        (60, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (7260, "2 h 01 min"),
+    ],
+)
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert observer._duration(seconds) == words
