@@ -97,9 +97,7 @@ def _square_extreme(
         widened = values_BZYX.clone()
         size = values_BZYX.shape[axis]
         for shift in range(1, min(radius, size - 1) + 1):
-            ahead, behind = (
-                values_BZYX.narrow(axis, start, size - shift) for start in (shift, 0)
-            )
+            ahead, behind = (values_BZYX.narrow(axis, start, size - shift) for start in (shift, 0))
             for place, neighbour in ((0, ahead), (shift, behind)):
                 reached = widened.narrow(axis, place, size - shift)
                 reached.copy_(extreme(reached, neighbour))

@@ -18,7 +18,7 @@ class _Example:
     size: float = param(1.0, help="a size", above=0)
     mode: str = param("mean", help="a mode", choices=("mean", "max"))
     windows: tuple[tuple[int, ...], ...] = param(((1, 2),), help="nested", low=1)
-    names: list[str] = param(help="fresh for each", factory=list)  # noqa: RUF009
+    names: list[str] = param(help="fresh for each", factory=list)
 
 
 @pytest.mark.parametrize(

@@ -209,10 +209,14 @@ def test_nothing_reaches_standard_output(capfd: pytest.CaptureFixture[str]) -> N
 
 
 def test_standard_output_comes_back_after_an_error(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(RuntimeError), package.silent_stdout():
-        print("lost")
-        os.write(1, b"lost\n")
-        raise RuntimeError
+    def fails() -> None:
+        with package.silent_stdout():
+            print("lost")
+            os.write(1, b"lost\n")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails()
     print("kept", flush=True)
     os.write(1, b"kept too\n")
     assert capfd.readouterr().out == "kept\nkept too\n"

@@ -22,7 +22,8 @@ class AdamW(Optimizer):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         # What has at most one axis is a bias, or a scale of a normalisation.
-        decayed, plain = [], []
+        decayed: list[nn.Parameter] = []
+        plain: list[nn.Parameter] = []
         for parameter in parameters:
             (decayed if parameter.ndim > 1 else plain).append(parameter)
         groups = [

@@ -132,7 +132,7 @@ def silent_stdout() -> Iterator[None]:
     c_library.fflush(None)
     original = os.dup(1)
     try:
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
             os.dup2(nowhere.fileno(), 1)
             try:
                 yield
