@@ -7,10 +7,11 @@ from typing import Any
 
 from attrs import frozen
 
+from neurokit.atomic import write_text
 from neurokit.checkpoint import Checkpoint
 from neurokit.errors import NeurokitError
 from neurokit.plan import Mode, Plan, make_plan
-from neurokit.recipe import to_table
+from neurokit.recipe import to_table, to_toml
 from neurokit.run import Run, run_of_checkpoint
 from neurokit.schema import Recipe
 from neurokit.stages.decode import decode
@@ -134,6 +135,8 @@ def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
         source = stored_fingerprint(predicted)
         assert source is not None
         results.append((volume, decode(run, prediction, source, files[-1])))
+    # A test may decode otherwise than the run's own recipe says.
+    write_text(folder / "recipe.toml", to_toml(run.recipe))
     scored = [(volume, found) for volume, found in results if volume.labels is not None]
     if not scored or not run.recipe.metrics:
         # Scores of an earlier test of other volumes must not pass for this one's.

@@ -67,7 +67,8 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
 
 def _opened(dataset: Dataset | None, part: str) -> list[Volume]:
     if dataset is None:
-        raise NeurokitError(f"the recipe has no [data.{part}]")
+        other = "--mode train" if part == "test" else "--mode test and --checkpoint"
+        raise NeurokitError(f"the recipe has no [data.{part}]; add it, or run with {other}")
     try:
         volumes = dataset.volumes()
     except NeurokitError as error:

@@ -5,7 +5,7 @@
     outputs/<name>/<YYYYmmdd-HHMMSS>/
       recipe.toml  environment.json  run.log
       checkpoints/last.ckpt  checkpoints/epoch=012-train_loss_total_epoch=0.1234.ckpt
-      results_step=<N>/test_im_prediction.h5  test_im_segmentation.h5  metrics.json
+      results_step=<N>/test_im_prediction.h5  test_im_segmentation.h5  metrics.json  recipe.toml
 """
 
 from __future__ import annotations

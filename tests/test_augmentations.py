@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from neurokit import Augmentation, Batch, NeurokitError, SampleRandom
-from neurokit.components.augmentations import Flip, Plane, Rotate90
+from neurokit.components.augmentations import Flip, Plane, Rotate90, SectionContrast
 
 CPU = torch.device("cpu")
 ALL_PLANES: tuple[Plane, ...] = ("yx", "zx", "zy")
@@ -59,7 +59,7 @@ def test_labels_follow_the_image(augmentation: Augmentation) -> None:
             assert torch.equal(old.flatten(1).sort().values, new.flatten(1).sort().values)
 
 
-@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("augmentation", [*AUGMENTATIONS, SectionContrast()])
 def test_the_batch_that_came_in_is_not_changed(augmentation: Augmentation) -> None:
     given = batch(6)
     image, labels = given.image_BCZYX.clone(), given.labels_BZYX.clone()
@@ -68,7 +68,7 @@ def test_the_batch_that_came_in_is_not_changed(augmentation: Augmentation) -> No
     assert torch.equal(given.labels_BZYX, labels)
 
 
-@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("augmentation", [*AUGMENTATIONS, SectionContrast()])
 def test_a_sample_does_not_depend_on_its_batch(augmentation: Augmentation) -> None:
     whole = batch(8)
     together = augmentation.apply(whole, draws(range(8)))
@@ -214,3 +214,35 @@ def test_impossible_parameters_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         component(**parameters)
+
+
+def certain_fading() -> SectionContrast:
+    return SectionContrast(fade_probability=1.0, fade_contrast=(0.25, 0.25), fade_noise=0.0)
+
+
+def test_sections_change_by_contrast_and_brightness_alone() -> None:
+    given = batch(2, (3, 16, 18))
+    changed = SectionContrast(contrast=0.3, fade_probability=0).apply(given, draws(range(2)))
+    assert torch.equal(changed.labels_BZYX, given.labels_BZYX)
+    gains = set()
+    for before, after in zip(
+        given.image_BCZYX.flatten(0, 2), changed.image_BCZYX.flatten(0, 2), strict=True
+    ):
+        gain = after.std() / before.std()
+        expected = (before - before.mean()) * gain + after.mean()
+        assert torch.allclose(after, expected, rtol=1e-3, atol=1e-1)
+        gains.add(round(float(gain), 4))
+    assert len(gains) == 6  # each section of each sample has its own
+
+
+def test_a_faded_section_keeps_its_share_of_contrast() -> None:
+    given = batch(2, (3, 16, 18))
+    changed = certain_fading().apply(given, draws(range(2)))
+    ratio = changed.image_BCZYX.std((-2, -1)) / given.image_BCZYX.std((-2, -1))
+    assert torch.allclose(ratio, torch.full_like(ratio, 0.25), rtol=1e-3)
+
+
+def test_fading_contrasts_must_rise() -> None:
+    with pytest.raises(NeurokitError) as error:
+        SectionContrast(fade_contrast=(0.5, 0.1))
+    assert str(error.value) == "fade_contrast must be two rising numbers, not 0.5, 0.1"

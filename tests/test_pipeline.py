@@ -58,6 +58,7 @@ def test_everything_is_where_it_belongs(work: Path) -> None:
             "environment.json",
             "recipe.toml",
             "results_step=2/metrics.json",
+            "results_step=2/recipe.toml",
             "results_step=2/test_im_prediction.h5",
             "results_step=2/test_im_segmentation.h5",
             "run.log",
@@ -242,7 +243,10 @@ def test_testing_needs_a_network(tiny: Path) -> None:
             "the training volume 'phantom-1-0' is [8, 40, 48] voxels, smaller than "
             "train.patch_size [16, 32, 32]; lower that, or raise train.pad",
         ),
-        (["data={}"], "the recipe has no [data.train]"),
+        (
+            ["data={}"],
+            "the recipe has no [data.train]; add it, or run with --mode test and --checkpoint",
+        ),
         (["system.num_gpus=99", "system.device=auto"], "system.num_gpus is 99 and 0 can be seen"),
         (
             ["system.device=tpu"],
