@@ -116,7 +116,7 @@ def test_missing_files_say_where_to_get_them(tissue: Any) -> None:
     )
     hint = "it is on the archive's page"
     assert _error(Files(image=there, labels=gone, voxel_size_nm=SIZE, hint=hint)) == (
-        f"labels file not found: {gone}; check the path; {hint}"
+        f"labels file not found: {gone}; check the path\n{hint}"
     )
     assert _error(Files(image=f"{folder}/labels.h5::x", voxel_size_nm=SIZE, hint=hint)) == (
         f"image {folder}/labels.h5 holds no array 'x'; it holds labels.h5::main"

@@ -23,7 +23,7 @@ class Files(Dataset):
     sections: tuple[int, int] | None = param(
         None, help="first section used and the one after the last; all where it is left out", low=0
     )
-    hint: str = param("", help="shown where a file is missing: where to get the data")
+    hint: str = param("", help="lines shown where a file is missing: where to get it")
 
     def __attrs_post_init__(self) -> None:
         if self.sections is not None and self.sections[0] >= self.sections[1]:
@@ -50,7 +50,7 @@ class Files(Dataset):
             return sections_of(stored, *self.sections), f"{stored.source} {self.sections}"
         except NeurokitError as error:
             missing = not Path(spec.partition("::")[0]).exists()
-            hint = f"; {self.hint}" if self.hint and missing else ""
+            hint = f"\n{self.hint.strip()}" if self.hint and missing else ""
             raise NeurokitError(f"{what} {error}{hint}") from error
 
 
