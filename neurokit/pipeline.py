@@ -125,6 +125,8 @@ def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
     """Predict, decode and score every test volume."""
     step = Checkpoint.load(checkpoint).step
     folder = run.results(step)
+    # Whatever happens now, scores of an earlier test must not pass for this one's.
+    (folder / "metrics.json").unlink(missing_ok=True)
     results: list[tuple[Volume, StoredArray]] = []
     files = []
     for volume in plan.test:
@@ -139,8 +141,6 @@ def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
     write_text(folder / "recipe.toml", to_toml(run.recipe))
     scored = [(volume, found) for volume, found in results if volume.labels is not None]
     if not scored or not run.recipe.metrics:
-        # Scores of an earlier test of other volumes must not pass for this one's.
-        (folder / "metrics.json").unlink(missing_ok=True)
         missing = "the test volume has no labels" if not scored else "the recipe names no metrics"
         return Outcome(run.folder, checkpoint, files, None, missing)
     scores = evaluate(run, checkpoint, step, scored, folder / "metrics.json")

@@ -9,6 +9,7 @@ import torch
 from attrs import frozen
 from numpy.typing import NDArray
 
+from neurokit.errors import NeurokitError
 from neurokit.sampling import Batch, SampleRandom
 from neurokit.volumes import Volume
 
@@ -72,6 +73,12 @@ class Samples:
 
 def _hold(volume: Volume, pad: Size, device: torch.device) -> _Held:
     assert volume.labels is not None
+    labels = _small_labels(np.asarray(volume.labels[...]))
+    if labels.max() <= 0:
+        raise NeurokitError(
+            f"the labels of the training volume '{volume.name}' hold no object, only background "
+            f"(0) or what is to be ignored (-1)"
+        )
     image = np.asarray(volume.image[...])
     low, high = volume.intensity_range
     if image.dtype != np.uint8:
@@ -79,7 +86,7 @@ def _hold(volume: Volume, pad: Size, device: torch.device) -> _Held:
     padded = tuple(n + 2 * p for n, p in zip(volume.shape, pad, strict=True))
     return _Held(
         torch.from_numpy(np.ascontiguousarray(image)).to(device),
-        torch.from_numpy(_small_labels(np.asarray(volume.labels[...]))).to(device),
+        torch.from_numpy(labels).to(device),
         low,
         high - low if high > low else 1.0,
         (padded[0], padded[1], padded[2]),

@@ -80,7 +80,7 @@ def _cases() -> list[tuple[str, str]]:
         (
             "data.train.labels=small.tif",
             "[data.train] image and labels of '{folder}' differ in shape: "
-            "6 x 40 x 40 and 6 x 40 x 39 (z x y x x)",
+            "6 x 40 x 40 and 6 x 40 x 39 (z, y, x)",
         ),
         (
             "data.train.labels=float.tif",

@@ -95,7 +95,7 @@ def test_names_say_something(tmp_path: Path, place: str, name: str) -> None:
     path = tmp_path / place.partition("::")[0]
     path.parent.mkdir()
     if path.suffix == ".tif":
-        tifffile.imwrite(path, np.zeros((2, 3, 4), np.uint8))
+        tifffile.imwrite(path, np.zeros((2, 3, 4), np.uint8), photometric="minisblack")
     else:
         with h5py.File(path, "w") as file:
             file["raw"] = np.zeros((2, 3, 4))
@@ -128,5 +128,5 @@ def test_labels_that_do_not_fit(tissue: Any) -> None:
     tifffile.imwrite(folder / "small.tif", np.zeros((6, 7, 7), np.uint16))
     dataset = Files(image=f"{folder}/cortex.tif", labels=f"{folder}/small.tif", voxel_size_nm=SIZE)
     assert _error(dataset) == (
-        "image and labels of 'cortex' differ in shape: 6 x 7 x 8 and 6 x 7 x 7 (z x y x x)"
+        "image and labels of 'cortex' differ in shape: 6 x 7 x 8 and 6 x 7 x 7 (z, y, x)"
     )

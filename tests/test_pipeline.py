@@ -262,3 +262,20 @@ def test_what_does_not_fit_is_told_before_any_work(
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert not Path("outputs").exists()
+
+
+def test_old_scores_do_not_outlive_a_failed_test(work: Path) -> None:
+    with pytest.raises(NeurokitError):
+        _test(work, "decoder.threshold=0.9", "metrics.0.crop=snemi3d-gc")
+    assert not (work / "results_step=2" / "metrics.json").exists()
+
+
+def test_a_run_without_its_last_checkpoint_does_not_start_anew(work: Path) -> None:
+    last = work / "checkpoints" / "last.ckpt"
+    last.unlink()
+    with pytest.raises(NeurokitError) as error:
+        execute(load_recipe("tiny.toml", SHORT), "train", resume=work)
+    assert str(error.value) == (
+        f"{last} is gone, and training would start anew; to go on from an earlier epoch, copy its "
+        f"checkpoint there"
+    )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from neurokit import SampleRandom, Volume
+from neurokit import NeurokitError, SampleRandom, Volume
 from neurokit.samples import Samples
 
 CPU = torch.device("cpu")
@@ -142,3 +142,14 @@ def test_one_voxel() -> None:
     images, labels = _batch(Samples([volume], (3, 3, 3), (1, 1, 1), CPU), 2)
     assert (images == 1).all()
     assert (labels == 3).all()
+
+
+@pytest.mark.parametrize("label", [0, -1])
+def test_labels_without_an_object_are_refused(label: int) -> None:
+    volume = _volume(np.ones((2, 3, 4), np.uint8), np.full((2, 3, 4), label, np.int16))
+    with pytest.raises(NeurokitError) as error:
+        Samples([volume], (1, 1, 1), (0, 0, 0), torch.device("cpu"))
+    assert str(error.value) == (
+        "the labels of the training volume 'a' hold no object, only background (0) or what is to "
+        "be ignored (-1)"
+    )

@@ -42,7 +42,7 @@ def _volume(image: Any, labels: Any = None, **more: Any) -> Volume:
         (
             np.zeros((1, 2, 3)),
             np.zeros((1, 2, 4), int),
-            "image and labels of 'cortex' differ in shape: 1 x 2 x 3 and 1 x 2 x 4 (z x y x x)",
+            "image and labels of 'cortex' differ in shape: 1 x 2 x 3 and 1 x 2 x 4 (z, y, x)",
         ),
     ],
 )

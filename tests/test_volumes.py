@@ -137,14 +137,16 @@ def test_source_changes_with_the_content(tmp_path: Path, kind: str) -> None:
 def test_a_single_page_is_one_section(tmp_path: Path) -> None:
     values = _values((6, 7), "uint8")
     for compression in (None, "zlib"):
-        tifffile.imwrite(tmp_path / "one.tif", values, compression=compression)
+        tifffile.imwrite(
+            tmp_path / "one.tif", values, photometric="minisblack", compression=compression
+        )
         stored = open_array(str(tmp_path / "one.tif"))
         assert stored.shape == (1, 6, 7)
         np.testing.assert_array_equal(stored[...], values[None])
 
 
 def test_attributes(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", _values((2, 3, 4), "uint8"))
+    tifffile.imwrite(tmp_path / "a.tif", _values((2, 3, 4), "uint8"), photometric="minisblack")
     _write_zarr(tmp_path / "a.zarr", _values((2, 3, 4), "uint8"))
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["main"] = np.zeros(3)
@@ -345,7 +347,7 @@ def test_damaged_zarrs(tmp_path: Path) -> None:
 
 def test_sections_of_behaves_like_a_slice(tmp_path: Path) -> None:
     values = _values((6, 7, 9), "uint8")
-    tifffile.imwrite(tmp_path / "a.tif", values)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")
     for array in (values, open_array(f"{tmp_path}/a.tif")):
         view = sections_of(array, 1, 5)
         assert view.shape == (4, 7, 9)
@@ -364,4 +366,12 @@ def test_sections_that_are_not_there(start: int, stop: int) -> None:
         sections_of(np.zeros((6, 2, 2)), start, stop)
     assert str(caught.value) == (
         f"sections [{start}, {stop}) are not among the 6 there are; choose 0 <= start < stop <= 6"
+    )
+
+
+def test_a_tif_of_colours_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "colours.tif"
+    tifffile.imwrite(path, _values((40, 48, 3), "uint8"), photometric="rgb")
+    assert _error(str(path)) == (
+        f"{path} holds colours, not grey values; save one of its channels as a tif"
     )

@@ -287,3 +287,9 @@ def test_the_tightest_known_limit_counts(monkeypatch: pytest.MonkeyPatch) -> Non
     assert package.available_memory() == 5_120_000
     files.clear()
     assert package.available_memory() is None
+
+
+def test_a_channel_named_twice_is_refused() -> None:
+    with pytest.raises(NeurokitError) as error:
+        Waterz(channels=("z1", "y1", "z1"))
+    assert str(error.value) == "channels names one twice: z1, y1, z1"

@@ -53,6 +53,8 @@ class Waterz(Decoder):
     )
 
     def __attrs_post_init__(self) -> None:
+        if len(set(self.channels)) < 3:
+            raise NeurokitError(f"channels names one twice: {', '.join(self.channels)}")
         low, high = self.aff_threshold
         if not low < high:
             raise NeurokitError(

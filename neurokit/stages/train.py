@@ -41,6 +41,11 @@ def train(run: Run, volumes: Sequence[Volume], weights: Path | None = None) -> P
         trainer = Trainer.start(run.recipe)
         if run.last_checkpoint.exists():
             trainer.restore(run.last_checkpoint)
+        elif any(run.checkpoints.glob("*.ckpt")):
+            raise NeurokitError(
+                f"{run.last_checkpoint} is gone, and training would start anew; to go on from an "
+                f"earlier epoch, copy its checkpoint there"
+            )
         elif weights is not None:
             Checkpoint.load(weights).restore_model(trainer.network, weights)
         if trainer.step == trainer.total_steps:

@@ -73,6 +73,10 @@ def open_tif(path: Path, inside: str) -> TifArray:
                     f"save only those that belong together in one tif"
                 )
             series = series_of_pages[0]
+            if series.axes.endswith("S"):
+                raise NeurokitError(
+                    f"{path} holds colours, not grey values; save one of its channels as a tif"
+                )
             page, stored_dtype = series.keyframe, np.dtype(series.dtype)
             start = series.dataoffset if page.is_memmappable else None
             if _end_of_data(series) > size:

@@ -68,7 +68,7 @@ class Volume:
         if tuple(self.labels.shape) != tuple(self.image.shape):
             raise NeurokitError(
                 f"image and labels of '{self.name}' differ in shape: "
-                f"{_shape(self.image)} and {_shape(self.labels)} (z x y x x)"
+                f"{_shape(self.image)} and {_shape(self.labels)} (z, y, x)"
             )
 
     @property
