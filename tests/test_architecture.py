@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -128,7 +127,3 @@ def test_everything_public_is_documented(module: str) -> None:
 def test_the_layers_name_modules_that_exist() -> None:
     parts = {name.split(".")[1] for name in MODULES if "." in name}
     assert set().union(*LAYERS) <= parts
-
-
-def test_paths_are_those_of_this_package() -> None:
-    assert Path(str(neurokit.__file__)) == PACKAGE / "__init__.py"
