@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from neurokit.volumes import (
         ArrayLike,
         Volume,
+        mirrored,
         open_array,
         require_space,
         sections_of,
@@ -60,6 +61,7 @@ _FETCHED = {
     "SampleRandom": "neurokit.sampling",
     "ArrayLike": "neurokit.volumes",
     "Volume": "neurokit.volumes",
+    "mirrored": "neurokit.volumes",
     "open_array": "neurokit.volumes",
     "require_space": "neurokit.volumes",
     "sections_of": "neurokit.volumes",
@@ -93,6 +95,7 @@ __all__ = [
     "erode_contacts",
     "hookimpl",
     "load_recipe",
+    "mirrored",
     "offset_name",
     "open_array",
     "param",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurokit.errors import NeurokitError
 from neurokit.sampling import Batch, SampleRandom
-from neurokit.volumes import Volume
+from neurokit.volumes import Volume, mirrored
 
 Size = tuple[int, int, int]
 
@@ -66,7 +66,9 @@ class Samples:
         for axis, (size, patch) in enumerate(zip(held.padded, self.patch_size, strict=True)):
             corner = min(int(draws[1 + axis] * (size - patch + 1)), size - patch)
             positions = np.arange(corner, corner + patch) - self.pad[axis]
-            voxels.append(_mirrored(positions, held.image.shape[axis], held.image.device))
+            voxels.append(
+                torch.from_numpy(mirrored(positions, held.image.shape[axis])).to(held.image.device)
+            )
         z, y, x = voxels[0][:, None, None], voxels[1][None, :, None], voxels[2]
         return (held.image[z, y, x].float() - held.low) / held.scale, held.labels[z, y, x]
 
@@ -103,12 +105,3 @@ def _small_labels(labels: NDArray[np.integer]) -> NDArray[np.int32]:
         small[:first_object] = np.maximum(ids[:first_object].astype(np.int64), -1)
         return small[inverse].reshape(labels.shape).astype(np.int32)
     return np.ascontiguousarray(labels, dtype=np.int32)
-
-
-def _mirrored(positions: NDArray[np.integer], size: int, device: torch.device) -> torch.Tensor:
-    """The voxels of an axis of `size` that positions beyond its ends are mirrored to."""
-    period = max(1, 2 * (size - 1))
-    folded = np.abs(positions) % period
-    return torch.from_numpy(np.minimum(folded, period - folded) if size > 1 else folded * 0).to(
-        device
-    )

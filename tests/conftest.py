@@ -1,4 +1,4 @@
-"""What several test modules share: a recipe that runs in seconds, and the real volumes."""
+"""What several test modules share: a recipe that runs in seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared" / "data"
 
 TINY = """
 name = "tiny"
@@ -83,12 +82,4 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
-    return path
-
-
-def shared_data(name: str) -> Path:
-    """A real volume; the test is skipped where it is absent."""
-    path = SHARED / name
-    if not path.exists():
-        pytest.skip(f"the real volume {name} is not beside the project")
     return path

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from neurokit import NeurokitError, SampleRandom, Volume
+from neurokit import NeurokitError, SampleRandom, Volume, mirrored
 from neurokit.samples import Samples
 
 CPU = torch.device("cpu")
@@ -153,3 +153,9 @@ def test_labels_without_an_object_are_refused(label: int) -> None:
         "the labels of the training volume 'a' hold no object, only background (0) or what is to "
         "be ignored (-1)"
     )
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_mirroring_is_that_of_numpy(size: int) -> None:
+    expected = np.pad(np.arange(size), 13, mode="reflect")
+    np.testing.assert_array_equal(mirrored(np.arange(-13, size + 13), size), expected)

@@ -22,6 +22,7 @@ from neurokit import (
     Prediction,
     Volume,
     create_prediction,
+    mirrored,
     param,
     require_space,
     track,
@@ -140,7 +141,8 @@ class _Axis:
         self.size = size
         self.window = window
         self.before = pad + missing // 2
-        self.source = _mirrored(size, self.before, pad + missing - missing // 2)
+        after = pad + missing - missing // 2
+        self.source = mirrored(np.arange(-self.before, size + after), size)
         stride = max(1, round(window * (1 - overlap)))
         last = len(self.source) - window
         self.starts = [*range(0, last, stride), last]
@@ -158,13 +160,6 @@ class _Axis:
         for voxels in covered:
             log_total[voxels] = np.logaddexp(log_total[voxels], log_weights)
         return [np.exp(log_weights - log_total[voxels]).astype(np.float32) for voxels in covered]
-
-
-def _mirrored(size: int, before: int, after: int) -> NDArray[np.intp]:
-    """Coordinates that walk to and fro between 0 and size - 1: 2 1 0 1 2 3 2 1."""
-    furthest = size - 1
-    walked = np.arange(-before, size + after, dtype=np.intp) % max(1, 2 * furthest)
-    return np.minimum(walked, 2 * furthest - walked)
 
 
 def _log_weights(window: int, blend: Blend) -> NDArray[np.float64]:
