@@ -1,3 +1,5 @@
+"""What holds of every augmentation, and flips and quarter turns."""
+
 from __future__ import annotations
 
 import itertools
@@ -7,9 +9,17 @@ from typing import Any
 
 import pytest
 import torch
+from attrs import evolve
 
 from neurokit import Augmentation, Batch, NeurokitError, SampleRandom
-from neurokit.components.augmentations import Flip, Plane, Rotate90, SectionContrast
+from neurokit.components.augmentations.damage import BlurredSections, MissingBox, MissingSections
+from neurokit.components.augmentations.em_neuron import EmNeuron
+from neurokit.components.augmentations.grey import Contrast, Noise, SectionContrast
+from neurokit.components.augmentations.one_of import OneOf
+from neurokit.components.augmentations.orientation import Flip, Plane, Rotate90
+from neurokit.components.augmentations.shifts import LostSection, Misalignment
+from neurokit.components.augmentations.warp import Warp
+from neurokit.components.datasets.phantom import Phantom
 
 CPU = torch.device("cpu")
 ALL_PLANES: tuple[Plane, ...] = ("yx", "zx", "zy")
@@ -35,6 +45,43 @@ def draws(indices: Sequence[int], step: int = 0) -> SampleRandom:
     return SampleRandom(42, step, indices, CPU)
 
 
+def placed(
+    samples: int,
+    shape: tuple[int, int, int],
+    voxel_size_nm: tuple[float, float, float] = (30.0, 6.0, 6.0),
+    dtype: torch.dtype = torch.int64,
+) -> Batch:
+    """Samples whose image tells of each voxel where it was (z, y, x), and whose labels do, too."""
+    axes = [torch.arange(size, dtype=torch.float32) for size in shape]
+    places = torch.stack(torch.meshgrid(*axes, indexing="ij")).repeat(samples, 1, 1, 1, 1)
+    return Batch(places, labels_at(places, shape, dtype), voxel_size_nm)
+
+
+def labels_at(
+    places_B3ZYX: torch.Tensor, shape: Sequence[int], dtype: torch.dtype = torch.int64
+) -> torch.Tensor:
+    """The labels that `placed` gives to the voxels nearest to these places: huge, and all other."""
+    z, y, x = places_B3ZYX.round().long().unbind(1)
+    number = (z * shape[1] + y) * shape[2] + x
+    return (torch.iinfo(dtype).max - number).to(dtype)
+
+
+def alone(whole: Batch, samples: Sequence[int]) -> Batch:
+    """Some samples of a batch, as a batch."""
+    rows = list(samples)
+    return Batch(whole.image_BCZYX[rows], whole.labels_BZYX[rows], whole.voxel_size_nm)
+
+
+def repeated(samples: int) -> Batch:
+    """The same sample again and again."""
+    one = batch(1)
+    return Batch(
+        one.image_BCZYX.expand(samples, -1, -1, -1, -1),
+        one.labels_BZYX.expand(samples, -1, -1, -1),
+        one.voxel_size_nm,
+    )
+
+
 AUGMENTATIONS: list[Augmentation] = [
     Flip(),
     Flip(axes="x"),
@@ -43,6 +90,187 @@ AUGMENTATIONS: list[Augmentation] = [
     Rotate90(planes=ALL_PLANES),
     Rotate90(probability=1.0),
 ]
+MOVING: list[Augmentation] = [
+    Flip(),
+    Rotate90(),
+    Warp(),
+    Warp(probability=1.0, displacement_z_nm=15.0, tilt_degrees=30.0),
+    Misalignment(probability=0.5, displacement_nm=40.0),
+    Misalignment(slip_probability=0.0, displacement_nm=500.0),
+    LostSection(),
+    LostSection(most=4),
+]
+STILL: list[Augmentation] = [
+    Contrast(),
+    Noise(probability=0.5),
+    SectionContrast(),
+    SectionContrast(probability=0.5, gamma=0.3, fade_probability=0.4),
+    MissingSections(),
+    MissingSections(probability=0.5, most=1),
+    BlurredSections(),
+    BlurredSections(probability=0.5, sigma_nm=(60.0, 80.0)),
+    MissingBox(),
+    MissingBox(probability=0.5, size_nm=(10.0, 1e4), depth_nm=(0.0, 1e4)),
+]
+TOGETHER: list[Augmentation] = [
+    OneOf(choices=(Warp(), Noise(), Misalignment(), Contrast()), probability=0.8),
+    EmNeuron(),
+]
+EVERY = [*MOVING, *STILL, *TOGETHER]
+SHAPES = [(5, 12, 12), (1, 9, 9), (2, 8, 8), (3, 1, 1), (1, 1, 1), (7, 17, 17)]
+
+
+def named(augmentation: object) -> str:
+    """A short name in the listing of tests."""
+    return type(augmentation).__name__
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("augmentation", EVERY, ids=named)
+def test_a_sample_is_the_same_alone_and_in_any_batch(
+    augmentation: Augmentation, shape: tuple[int, int, int]
+) -> None:
+    generator = torch.Generator().manual_seed(3)
+    labels = torch.randint(-1, 9, (4, *shape), dtype=torch.int32, generator=generator)
+    whole = Batch(torch.rand((4, 1, *shape), generator=generator), labels, (30.0, 6.0, 6.0))
+    image, labels = whole.image_BCZYX.clone(), whole.labels_BZYX.clone()
+    for step in range(5):
+        together = augmentation.apply(whole, draws(range(4), step))
+        assert together.image_BCZYX.shape == image.shape
+        assert together.image_BCZYX.dtype == torch.float32
+        assert together.image_BCZYX.isfinite().all()
+        assert together.labels_BZYX.dtype == torch.int32
+        assert together.voxel_size_nm == whole.voxel_size_nm
+        for samples in ([0], [1], [2], [3], [3, 1], [1, 3, 0]):
+            part = augmentation.apply(alone(whole, samples), draws(samples, step))
+            assert torch.equal(part.image_BCZYX, together.image_BCZYX[samples])
+            assert torch.equal(part.labels_BZYX, together.labels_BZYX[samples])
+    assert torch.equal(whole.image_BCZYX, image), "the batch that came in was changed"
+    assert torch.equal(whole.labels_BZYX, labels), "the batch that came in was changed"
+
+
+@pytest.mark.parametrize("augmentation", EVERY, ids=named)
+def test_what_a_sample_draws_later_does_not_depend_on_the_others(
+    augmentation: Augmentation,
+) -> None:
+    for step in range(8):
+        random = draws(range(4), step)
+        augmentation.apply(batch(4, (5, 12, 12)), random)
+        following = random.uniform(0, 1)
+        for sample in range(4):
+            own = draws([sample], step)
+            augmentation.apply(alone(batch(4, (5, 12, 12)), [sample]), own)
+            assert torch.equal(own.uniform(0, 1), following[[sample]])
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+@pytest.mark.parametrize("augmentation", MOVING, ids=named)
+def test_every_label_stays_with_its_tissue(augmentation: Augmentation, dtype: torch.dtype) -> None:
+    shape = (6, 15, 15)
+    known = 0
+    for step in range(6):
+        after = augmentation.apply(placed(3, shape, dtype=dtype), draws(range(3), step))
+        expected = labels_at(after.image_BCZYX, shape, dtype)
+        # Halfway between two voxels, the last bit of the image decides which is nearest.
+        part = after.image_BCZYX - after.image_BCZYX.floor()
+        undecided = ((part - 0.5).abs() < 1e-3).any(1)
+        ignored = after.labels_BZYX == -1
+        assert after.labels_BZYX.dtype == dtype
+        assert torch.equal(
+            after.labels_BZYX[~undecided & ~ignored], expected[~undecided & ~ignored]
+        )
+        known += int((~undecided & ~ignored).sum())
+    assert known > 6 * 3 * 6 * 15 * 15 / 10
+
+
+@pytest.mark.parametrize("augmentation", STILL, ids=named)
+def test_what_changes_the_image_alone_leaves_labels(augmentation: Augmentation) -> None:
+    before = batch(4, (5, 12, 12))
+    after = augmentation.apply(before, draws(range(4)))
+    assert torch.equal(after.labels_BZYX, before.labels_BZYX)
+    assert not torch.equal(after.image_BCZYX, before.image_BCZYX)
+
+
+@pytest.mark.parametrize(
+    "augmentation", [*MOVING, OneOf(choices=tuple(MOVING)), EmNeuron()], ids=named
+)
+def test_labels_fit_a_phantom(augmentation: Augmentation) -> None:
+    """Neurites painted in greys of their own: inside them, greys and labels must still agree."""
+    (volume,) = Phantom(shape=(14, 40, 40), seed=5, voxel_size_nm=(10.0, 10.0, 10.0)).volumes()
+    assert volume.labels is not None
+    labels = torch.from_numpy(volume.labels[...].astype("int64"))[None].repeat(6, 1, 1, 1)
+    painted = Batch(_paint(labels)[:, None], labels, volume.voxel_size_nm)
+    if isinstance(augmentation, EmNeuron):
+        augmentation = _without_greys(augmentation)
+    after = augmentation.apply(painted, draws(range(6), 1))
+    off = (after.image_BCZYX[:, 0] - _paint(after.labels_BZYX)).abs() > 1e-4
+    judged = _inside(after.labels_BZYX) & (after.labels_BZYX != -1)
+    assert judged.sum() > 0.1 * judged.numel()
+    assert off[judged].double().mean() < 0.01  # slivers between voxels that all agree
+    assert not torch.equal(after.labels_BZYX, labels)
+    # The same labels, elsewhere, do not fit.
+    wrong = (after.image_BCZYX[:, 0] - _paint(after.labels_BZYX.roll(9, 3))).abs() > 1e-4
+    assert wrong[judged].double().mean() > 0.1
+
+
+def _paint(labels: torch.Tensor) -> torch.Tensor:
+    return (labels * 37 % 101).float() / 100
+
+
+def _without_greys(whole: EmNeuron) -> EmNeuron:
+    return evolve(
+        whole,
+        defect=OneOf(choices=(Misalignment(), LostSection())),
+        section_contrast=SectionContrast(probability=0.0),
+        contrast=Contrast(probability=0.0),
+        noise=Noise(probability=0.0),
+    )
+
+
+def _inside(labels_BZYX: torch.Tensor) -> torch.Tensor:
+    """Voxels all of whose neighbours, and theirs, in the volume have their label."""
+    inside = torch.ones_like(labels_BZYX, dtype=torch.bool)
+    for axis in (1, 2, 3):
+        size = labels_BZYX.shape[axis]
+        for distance in (1, 2):
+            low = labels_BZYX.narrow(axis, 0, size - distance)
+            high = labels_BZYX.narrow(axis, distance, size - distance)
+            inside.narrow(axis, distance, size - distance).logical_and_(low == high)
+            inside.narrow(axis, 0, size - distance).logical_and_(low == high)
+    return inside
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        *(Flip, Rotate90, Warp, Contrast, SectionContrast, Noise),
+        *(Misalignment, LostSection, MissingSections, BlurredSections, MissingBox),
+    ],
+)
+def test_a_probability_of_0_changes_nothing_and_of_1_every_sample(
+    component: type[Augmentation],
+) -> None:
+    before = batch(30, (5, 16, 16))
+    still = component(probability=0.0).apply(before, draws(range(30)))  # type: ignore[call-arg]
+    assert torch.equal(still.image_BCZYX, before.image_BCZYX)
+    assert torch.equal(still.labels_BZYX, before.labels_BZYX)
+    after = component(probability=1.0).apply(before, draws(range(30)))  # type: ignore[call-arg]
+    changed = (after.image_BCZYX != before.image_BCZYX).flatten(1).any(1)
+    assert changed.all()
+    half = component(probability=0.5).apply(before, draws(range(30)))  # type: ignore[call-arg]
+    changed = (half.image_BCZYX != before.image_BCZYX).flatten(1).any(1)
+    assert changed.any()
+    if component not in (Flip, Contrast):  # each sample has three chances
+        assert not changed.all()
+
+
+@pytest.mark.parametrize("labels", [0, -1])
+@pytest.mark.parametrize("augmentation", EVERY, ids=named)
+def test_background_and_what_is_ignored_stay(augmentation: Augmentation, labels: int) -> None:
+    image = torch.rand((2, 1, 5, 12, 12), generator=torch.Generator().manual_seed(0))
+    uniform = torch.full((2, 5, 12, 12), labels, dtype=torch.int32)
+    after = augmentation.apply(Batch(image, uniform, (30.0, 6.0, 6.0)), draws(range(2)))
+    assert set(after.labels_BZYX.flatten().tolist()) <= {labels, -1}
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
@@ -59,47 +287,11 @@ def test_labels_follow_the_image(augmentation: Augmentation) -> None:
             assert torch.equal(old.flatten(1).sort().values, new.flatten(1).sort().values)
 
 
-@pytest.mark.parametrize("augmentation", [*AUGMENTATIONS, SectionContrast()])
-def test_the_batch_that_came_in_is_not_changed(augmentation: Augmentation) -> None:
-    given = batch(6)
-    image, labels = given.image_BCZYX.clone(), given.labels_BZYX.clone()
-    augmentation.apply(given, draws(range(6)))
-    assert torch.equal(given.image_BCZYX, image)
-    assert torch.equal(given.labels_BZYX, labels)
-
-
-@pytest.mark.parametrize("augmentation", [*AUGMENTATIONS, SectionContrast()])
-def test_a_sample_does_not_depend_on_its_batch(augmentation: Augmentation) -> None:
-    whole = batch(8)
-    together = augmentation.apply(whole, draws(range(8)))
-    for indices in ([3], [6, 1], [7, 0, 5, 2]):
-        part = Batch(whole.image_BCZYX[indices], whole.labels_BZYX[indices], whole.voxel_size_nm)
-        alone = augmentation.apply(part, draws(indices))
-        assert torch.equal(alone.image_BCZYX, together.image_BCZYX[indices])
-        assert torch.equal(alone.labels_BZYX, together.labels_BZYX[indices])
-
-
-@pytest.mark.parametrize("augmentation", [Flip(probability=0.0), Rotate90(probability=0.0)])
-def test_probability_zero_changes_nothing(augmentation: Augmentation) -> None:
-    before = batch(5)
-    after = augmentation.apply(before, draws(range(5)))
-    assert torch.equal(after.image_BCZYX, before.image_BCZYX)
-
-
 def counts(after: torch.Tensor, candidates: Sequence[torch.Tensor]) -> list[int]:
     """How many samples equal each candidate; every sample must equal exactly one."""
     found = [[bool(torch.equal(sample, candidate)) for candidate in candidates] for sample in after]
     assert all(sum(row) == 1 for row in found)
     return [sum(column) for column in zip(*found, strict=True)]
-
-
-def repeated(samples: int) -> Batch:
-    one = batch(1)
-    return Batch(
-        one.image_BCZYX.expand(samples, -1, -1, -1, -1),
-        one.labels_BZYX.expand(samples, -1, -1, -1),
-        one.voxel_size_nm,
-    )
 
 
 def test_all_eight_flips_are_equally_common() -> None:
@@ -214,35 +406,3 @@ def test_impossible_parameters_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         component(**parameters)
-
-
-def certain_fading() -> SectionContrast:
-    return SectionContrast(fade_probability=1.0, fade_contrast=(0.25, 0.25), fade_noise=0.0)
-
-
-def test_sections_change_by_contrast_and_brightness_alone() -> None:
-    given = batch(2, (3, 16, 18))
-    changed = SectionContrast(contrast=0.3, fade_probability=0).apply(given, draws(range(2)))
-    assert torch.equal(changed.labels_BZYX, given.labels_BZYX)
-    gains = set()
-    for before, after in zip(
-        given.image_BCZYX.flatten(0, 2), changed.image_BCZYX.flatten(0, 2), strict=True
-    ):
-        gain = after.std() / before.std()
-        expected = (before - before.mean()) * gain + after.mean()
-        assert torch.allclose(after, expected, rtol=1e-3, atol=1e-1)
-        gains.add(round(float(gain), 4))
-    assert len(gains) == 6  # each section of each sample has its own
-
-
-def test_a_faded_section_keeps_its_share_of_contrast() -> None:
-    given = batch(2, (3, 16, 18))
-    changed = certain_fading().apply(given, draws(range(2)))
-    ratio = changed.image_BCZYX.std((-2, -1)) / given.image_BCZYX.std((-2, -1))
-    assert torch.allclose(ratio, torch.full_like(ratio, 0.25), rtol=1e-3)
-
-
-def test_fading_contrasts_must_rise() -> None:
-    with pytest.raises(NeurokitError) as error:
-        SectionContrast(fade_contrast=(0.5, 0.1))
-    assert str(error.value) == "fade_contrast must be two rising numbers, not 0.5, 0.1"

@@ -1,8 +1,4 @@
-"""Augmentations: random flips and quarter turns, and sections of random contrast.
-
-Each sample has its own draws; `torch.where` picks what is changed, so a GPU never waits for the
-CPU.
-"""
+"""Orientation: random flips and quarter turns."""
 
 from __future__ import annotations
 
@@ -29,6 +25,7 @@ class Flip(Augmentation):
             raise NeurokitError(f"axes must be one or more of the letters zyx, not '{self.axes}'")
 
     def apply(self, batch: Batch, random: SampleRandom) -> Batch:
+        """The batch, each sample mirrored on its own."""
         chosen = random.uniform(0.0, 1.0, len(self.axes)) < self.probability
         image, labels = batch.image_BCZYX, batch.labels_BZYX
         for mirrored, axis in zip(chosen.unbind(1), self.axes, strict=True):
@@ -65,60 +62,6 @@ class Rotate90(Augmentation):
                 image = _replace(image, chosen, before[0].rot90(count, dimensions))
                 labels = _replace(labels, chosen, before[1].rot90(count, dimensions))
         return evolve(batch, image_BCZYX=image, labels_BZYX=labels)
-
-
-@frozen(kw_only=True)
-class SectionContrast(Augmentation):
-    """Changes contrast and brightness of each section on its own, and fades some of them.
-
-    Grey values g of a section with mean m become (g - m) * contrast + m + brightness. A faded
-    section keeps little contrast under as much noise as before, as where a section was stained
-    badly or is too thick to see through. Sections are planes of y and x; labels stay.
-    """
-
-    contrast: float = param(
-        0.2, help="standard deviation of the logarithm of a section's contrast", low=0, high=2
-    )
-    brightness: float = param(
-        0.1,
-        help="standard deviation of a section's brightness, as a share of black to white",
-        low=0,
-    )
-    fade_probability: float = param(0.02, help="chance of each section to fade", low=0, high=1)
-    fade_contrast: tuple[float, float] = param(
-        (0.1, 0.4), help="least and most contrast that a faded section keeps", low=0, high=1
-    )
-    fade_noise: float = param(
-        0.07, help="noise in a faded section, as a share of black to white", low=0
-    )
-
-    def __attrs_post_init__(self) -> None:
-        least, most = self.fade_contrast
-        if least > most:
-            raise NeurokitError(f"fade_contrast must be two rising numbers, not {least}, {most}")
-
-    def apply(self, batch: Batch, random: SampleRandom) -> Batch:
-        image = batch.image_BCZYX
-        sections = image.shape[2]
-        faded = random.uniform(0, 1, sections) < self.fade_probability
-        contrast = torch.where(
-            faded,
-            random.uniform(*self.fade_contrast, sections),
-            torch.exp(self.contrast * random.normal(sections)),
-        )
-        # A faded section may be of any brightness: mean grey, more or less.
-        brightness = torch.where(
-            faded, random.uniform(-0.4, 0.4, sections), self.brightness * random.normal(sections)
-        )
-        noise = random.normal(*image.shape[1:]) * (self.fade_noise * _of_sections(faded))
-        mean = image.mean((-2, -1), keepdim=True)
-        changed = (image - mean) * _of_sections(contrast) + mean + _of_sections(brightness)
-        return evolve(batch, image_BCZYX=changed + noise)
-
-
-def _of_sections(values_BZ: torch.Tensor) -> torch.Tensor:
-    """One number a section, shaped to meet an image BCZYX."""
-    return values_BZ[:, None, :, None, None]
 
 
 def _dimension(axis: str) -> int:
