@@ -1,0 +1,6 @@
+"""Training samples: patches of labelled volumes, from the training device or read ahead."""
+
+from neurokit.samples.drawing import Samples
+from neurokit.samples.places import Place
+
+__all__ = ["Place", "Samples"]
