@@ -23,17 +23,18 @@ from attrs import frozen
 from rich.console import Console
 from rich.table import Table
 
-from neurokit import Prediction, Volume
+from neurokit import Prediction, Volume, load_recipe
 from neurokit.components.datasets.phantom import Phantom
 from neurokit.components.decoders import Waterz
 from neurokit.components.inferers import SlidingWindow
-from neurokit.components.losses import BalancedBCE
 from neurokit.components.metrics import AdaptedRand
 from neurokit.components.models.rsunet import RSUNet
-from neurokit.components.optimizers import AdamW
 from neurokit.components.targets import Affinity12
+from neurokit.samples import Samples
+from neurokit.trainer import Trainer
 
 Size = tuple[int, int, int]
+RECIPE = Path(__file__).parents[1] / "recipes" / "snemi_aff12.toml"
 
 
 @frozen
@@ -70,7 +71,7 @@ def main(shape: Size, patch: Size, repeat: int) -> None:
         "seconds",
         "voxels per second",
         title=f"phantom of {_product(shape)}, patch {_product(patch)}, median of {repeat}",
-        caption=f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads",
+        caption=f"{os.cpu_count()} cores",
     )
     for column in table.columns[1:]:
         column.justify = "right"
@@ -87,7 +88,8 @@ def _stages(shape: Size, patch: Size, folder: Path) -> list[Stage]:
     volume = _phantom(shape)
     labels_BZYX = torch.from_numpy(np.asarray(volume.labels)[None].astype(np.int64))
     target = Affinity12()
-    network = RSUNet().build(1, target.channels)
+    trainer = _trainer(patch)
+    steps = trainer.steps(Samples([volume], patch, (0, 0, 0), trainer.device))
     inferer = SlidingWindow(window=patch)
     noisy = _noisy_affinities(labels_BZYX, volume.voxel_size_nm)
     decoder, metric = Waterz(), AdaptedRand()
@@ -95,11 +97,11 @@ def _stages(shape: Size, patch: Size, folder: Path) -> list[Stage]:
     return [
         Stage("generation", prod(shape), lambda: _phantom(shape)),
         Stage("target", prod(shape), lambda: target.encode(labels_BZYX)),
-        Stage("training step", prod(patch), _training_step(network, volume, labels_BZYX, patch)),
+        Stage("training step", prod(patch), lambda: next(steps)),
         Stage(
             "inference",
             prod(shape),
-            lambda: inferer.infer(network.eval(), target.channels, volume, folder / "out.h5"),
+            lambda: _infer(trainer, inferer, volume, folder / "out.h5"),
         ),
         Stage("decoding", prod(shape), lambda: decoder.decode(noisy)),
         Stage("scoring", prod(shape), lambda: metric.score(segmentation_ZYX, volume)),
@@ -114,25 +116,15 @@ def _phantom(shape: Size) -> Volume:
     return Volume(volume.name, image, volume.voxel_size_nm, labels, volume.source)
 
 
-def _training_step(
-    network: torch.nn.Module, volume: Volume, labels_BZYX: torch.Tensor, patch: Size
-) -> Callable[[], None]:
-    """Target, forward and backward pass and update on one patch."""
-    cut = tuple(slice(edge) for edge in patch)
-    image_BCZYX = torch.from_numpy(volume.scaled(np.asarray(volume.image[cut])))[None, None]
-    labels_BZYX = labels_BZYX[(slice(None), *cut)]
-    target = Affinity12()
-    loss = BalancedBCE().build(target.channels)
-    optimizer = AdamW().build(network.parameters())
+def _infer(trainer: Trainer, inferer: SlidingWindow, volume: Volume, out: Path) -> None:
+    with trainer.predicting():
+        inferer.infer(trainer.forward, trainer.recipe.target.channels, volume, out)
 
-    def step() -> None:
-        network.train()
-        optimizer.zero_grad()
-        total, _ = loss(network(image_BCZYX), *target.encode(labels_BZYX))
-        total.backward()
-        optimizer.step()
 
-    return step
+def _trainer(patch: Size) -> Trainer:
+    """Of SNEMI3D's recipe on the CPU, one patch a step."""
+    choices = ["data.train={use='phantom'}", f"train.patch_size={list(patch)}"]
+    return Trainer.start(load_recipe(RECIPE, [*choices, "train.batch_size=1", "system.num_gpus=0"]))
 
 
 def _noisy_affinities(

@@ -26,12 +26,15 @@ from neurokit.progress import track
 
 if TYPE_CHECKING:
     from neurokit.affinity import (
+        Origin,
         affinity_channels,
         axis_order,
+        channel_origins,
         encode_affinities,
         erode_contacts,
     )
     from neurokit.atomic import replacing
+    from neurokit.distributed import process_count, sum_over_processes
     from neurokit.hooks import hookimpl
     from neurokit.prediction import Prediction, create_prediction
     from neurokit.recipe import load_recipe
@@ -49,10 +52,14 @@ if TYPE_CHECKING:
 
 _FETCHED = {
     "affinity_channels": "neurokit.affinity",
+    "Origin": "neurokit.affinity",
     "axis_order": "neurokit.affinity",
+    "channel_origins": "neurokit.affinity",
     "encode_affinities": "neurokit.affinity",
     "erode_contacts": "neurokit.affinity",
     "replacing": "neurokit.atomic",
+    "process_count": "neurokit.distributed",
+    "sum_over_processes": "neurokit.distributed",
     "hookimpl": "neurokit.hooks",
     "Prediction": "neurokit.prediction",
     "create_prediction": "neurokit.prediction",
@@ -82,6 +89,7 @@ __all__ = [
     "Model",
     "NeurokitError",
     "Optimizer",
+    "Origin",
     "Prediction",
     "SampleRandom",
     "Schedule",
@@ -90,6 +98,7 @@ __all__ = [
     "affinity_channels",
     "axis_order",
     "channel_indices",
+    "channel_origins",
     "create_prediction",
     "encode_affinities",
     "erode_contacts",
@@ -99,9 +108,11 @@ __all__ = [
     "offset_name",
     "open_array",
     "param",
+    "process_count",
     "replacing",
     "require_space",
     "sections_of",
+    "sum_over_processes",
     "track",
     "write_array",
     "writing_h5",

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
+from attrs import frozen
 
 from neurokit.channels import Channel, Offset, offset_name
 from neurokit.errors import NeurokitError
@@ -127,3 +128,62 @@ def axis_order(channels: Sequence[Channel]) -> list[int]:
             + (", ".join(channel.name for channel in channels) or "no channel")
         )
     return [axes.index(axis) for axis in range(3)]
+
+
+@frozen
+class Origin:
+    """Where in a view of a volume, put back into place, the values of a channel are found.
+
+    Attributes:
+        channel: which channel of the view holds them.
+        shift: the value of voxel v is found at v - shift, if there is such a voxel.
+    """
+
+    channel: int
+    shift: Offset
+
+
+def channel_origins(
+    channels: Sequence[Channel], direction: Callable[[Offset], Offset]
+) -> tuple[Origin, ...]:
+    """Where each channel is found in a mirrored or turned view of the volume.
+
+    Of offset d, a view shows `direction(d)`. If a channel has this offset, its values, put back
+    into place, are those wanted. If one has the opposite offset, it describes the edge between
+    v and v - d, too, but stores it at v - d, the end that the view shows as the later one. What is
+    no affinity has no direction, and is its own origin. Where channels share an offset, the first
+    stands for the first, and so on.
+
+    Args:
+        channels: what a network predicts.
+        direction: how an offset in the volume points in the view.
+
+    Raises:
+        NeurokitError: no channel has the offset that the view shows, or the opposite one.
+    """
+    origins = []
+    for index, channel in enumerate(channels):
+        if channel.offset is None:
+            origins.append(Origin(index, (0, 0, 0)))
+            continue
+        shown = direction(channel.offset)
+        earlier = len(_with_offset(channels[:index], channel.offset))
+        same, opposite = _with_offset(channels, shown), _with_offset(channels, _reversed(shown))
+        if len(same) > earlier:
+            origins.append(Origin(same[earlier], (0, 0, 0)))
+        elif len(opposite) > earlier:
+            origins.append(Origin(opposite[earlier], channel.offset))
+        else:
+            raise NeurokitError(
+                f"it shows the affinity {channel.name} as {offset_name(shown)}, which no channel is"
+            )
+    return tuple(origins)
+
+
+def _with_offset(channels: Sequence[Channel], offset: Offset) -> list[int]:
+    return [index for index, channel in enumerate(channels) if channel.offset == offset]
+
+
+def _reversed(offset: Offset) -> Offset:
+    z, y, x = offset
+    return -z, -y, -x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         _flush(partial)
         partial.replace(path)
-        _flush(path.parent)
+        _flush_folder(path.parent)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise NeurokitError(
@@ -38,7 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Put `content` at `path`, whole or not at all."""
     with replacing(path) as partial:
         partial.write_bytes(content)
@@ -47,6 +48,16 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Put UTF-8 `text` at `path`, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def _flush_folder(path: Path) -> None:
+    """Have the operating system write the entries of a folder to the disk, where it can."""
+    try:
+        _flush(path)
+    except OSError as error:
+        # Some network file systems do this by themselves, and refuse to be asked for it.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
 
 
 def _flush(path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from torch import nn
 from neurokit.atomic import write_bytes
 from neurokit.errors import NeurokitError
 
-FORMAT = 1
+FORMAT = 2
+# What files of the first format lack has a default.
+_READABLE = (1, FORMAT)
 
 
 @define
@@ -33,6 +36,13 @@ class Checkpoint:
         random_state: torch's, for modules that draw random numbers.
         epoch_loss: sum of the losses of the steps since the last full epoch.
         best: loss and file name of the best epochs so far.
+        averaged: the averaged weights, by the names of `model`; empty where none were kept.
+        scaler: state of the gradient scaler; empty where none was needed.
+        precision: in which the network computed.
+        device_random_state: the GPU's, where one was used.
+        epoch_steps: how many steps `epoch_loss` is the sum of; None in files of the first format,
+            which skipped no step.
+        nonfinite: steps in a row, up to this one, without a finite loss.
     """
 
     step: int
@@ -43,6 +53,12 @@ class Checkpoint:
     random_state: torch.Tensor
     epoch_loss: float = 0.0
     best: list[tuple[float, str]] = field(factory=list)
+    averaged: dict[str, torch.Tensor] = field(factory=dict)
+    scaler: dict[str, Any] = field(factory=dict)
+    precision: str = "float32"
+    device_random_state: torch.Tensor | None = None
+    epoch_steps: int | None = None
+    nonfinite: int = 0
 
     def save(self, path: Path) -> None:
         """Write the checkpoint, whole or not at all.
@@ -53,7 +69,7 @@ class Checkpoint:
         content = {name: getattr(self, name) for name in _NAMES}
         buffer = io.BytesIO()
         torch.save({"neurokit_checkpoint": FORMAT, **content}, buffer)
-        write_bytes(path, buffer.getvalue())
+        write_bytes(path, buffer.getbuffer())
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
@@ -63,7 +79,11 @@ class Checkpoint:
             NeurokitError: it is missing, damaged, not a checkpoint, or holds more than data.
         """
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # what is odd about a file is told below, or harmless
+                content = torch.load(path, map_location="cpu", weights_only=True)
         except FileNotFoundError as error:
             raise NeurokitError(f"there is no checkpoint {path}") from error
         except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
@@ -78,32 +98,40 @@ class Checkpoint:
             raise NeurokitError(
                 f"the checkpoint {path} is damaged; use another one of its folder"
             ) from error
-        if not isinstance(content, dict) or content.get("neurokit_checkpoint") != FORMAT:
+        if not isinstance(content, dict) or content.get("neurokit_checkpoint") not in _READABLE:
             raise NeurokitError(f"{path} is not a neurokit checkpoint of format {FORMAT}")
-        missing = [name for name in _NAMES if name not in content]
+        required = _NAMES if content["neurokit_checkpoint"] == FORMAT else _OF_FORMAT_1
+        missing = [name for name in required if name not in content]
         if missing:
             raise NeurokitError(f"the checkpoint {path} is damaged: it lacks {', '.join(missing)}")
-        return cls(**{name: content[name] for name in _NAMES})
+        return cls(**{name: content[name] for name in _NAMES if name in content})
 
-    def restore_model(self, module: nn.Module, path: Path) -> None:
-        """Give `module` the checkpoint's weights.
+    @property
+    def best_weights(self) -> dict[str, torch.Tensor]:
+        """The weights to predict with: the averaged ones, where they were kept."""
+        return self.averaged or self.model
+
+    def restore_model(self, module: nn.Module, path: Path, *, averaged: bool = False) -> None:
+        """Give `module` the checkpoint's weights, or `best_weights` if the averaged are asked for.
 
         Raises:
             NeurokitError: the checkpoint is of another architecture.
         """
+        weights = self.best_weights if averaged else self.model
         expected = module.state_dict()
-        for name in [*expected, *self.model]:
-            ours, theirs = expected.get(name), self.model.get(name)
+        for name in [*expected, *weights]:
+            ours, theirs = expected.get(name), weights.get(name)
             if ours is None or theirs is None or ours.shape != theirs.shape:
                 raise NeurokitError(
                     f"the checkpoint {path} is of another architecture: its '{name}' is "
                     f"{_size(theirs)}, the recipe's is {_size(ours)}; use the recipe it was "
                     f"trained with"
                 )
-        module.load_state_dict(self.model)
+        module.load_state_dict(weights)
 
 
 _NAMES = tuple(attribute.name for attribute in Checkpoint.__attrs_attrs__)
+_OF_FORMAT_1 = _NAMES[: _NAMES.index("averaged")]
 
 
 def _size(tensor: torch.Tensor | None) -> str:

@@ -22,9 +22,11 @@ from neurokit.errors import NeurokitError, RecipeError
 
 _EPILOG = (
     "Exit status: 0 done, 1 something is missing or failed, 2 a wrong recipe or command, "
-    "130 interrupted."
+    "75 stopped by SIGTERM or SIGUSR1 and saved, 130 interrupted."
 )
 _INTERRUPTED = 130
+# What sendmail calls a temporary failure; schedulers take it as "queue this again".
+_STOPPED = 75
 
 
 @contextmanager
@@ -37,11 +39,25 @@ def _errors_in_one_line() -> Iterator[None]:
             click.echo(f"error: {problem}", err=True)
         sys.exit(error.exit_code)
     except NeurokitError as error:
-        click.echo(f"error: {error}", err=True)
+        if not _passed_on(error):
+            click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(_INTERRUPTED)
+    except Exception as error:
+        if not _passed_on(error):
+            raise
+        sys.exit(1)
+
+
+def _passed_on(error: Exception) -> bool:
+    """Whether the process that launched this one is told, and prints the error of all."""
+    if "TORCHELASTIC_ERROR_FILE" not in os.environ:
+        return False
+    from neurokit.distributed import report_failure
+
+    return report_failure(error)
 
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,6 +98,7 @@ _device = click.option("--device", help="auto, cpu, cuda, cuda:1; wins over the 
     show_default=True,
     help="Where new runs are put.",
 )
+@click.option("--profile", is_flag=True, help="Record where the time of some training steps goes.")
 @_device
 def run(
     recipe: str | None,
@@ -90,6 +107,7 @@ def run(
     checkpoint: Path | None,
     resume: Path | None,
     outputs: Path,
+    profile: bool,
     device: str | None,
 ) -> None:
     """Train, predict, decode and score, as RECIPE says.
@@ -98,8 +116,14 @@ def run(
     be left out: the run goes on with its own.
     """
     with _errors_in_one_line():
+        if profile and mode not in ("all", "train"):
+            raise click.UsageError(f"--profile records training steps; --mode {mode} has none")
+        if profile:
+            # Torch's profiler would write across the progress bar. Read when torch is imported.
+            os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         from neurokit.recipe import load_recipe
-        from neurokit.run import Interrupted, own_recipe
+        from neurokit.run import Interrupted, Preempted, own_recipe
 
         if recipe is None or "=" in recipe:
             if resume is None:
@@ -109,8 +133,14 @@ def run(
         loaded = load_recipe(recipe, _with_device(overrides, device))
         if mode == "tune":
             raise NeurokitError("--mode tune is not there yet; run with other decoder.* values")
+        from neurokit.device import processes_wanted
+        from neurokit.distributed import launch, world
         from neurokit.pipeline import execute
 
+        if mode != "test" and (processes := processes_wanted(loaded.system)) > 1:
+            sys.exit(launch(processes, sys.argv[1:]))
+        if mode == "test" and world().rank > 0:
+            return  # one device predicts
         try:
             outcome = execute(
                 loaded,
@@ -118,12 +148,17 @@ def run(
                 checkpoint=checkpoint,
                 resume=resume,
                 outputs=outputs,
-                plugins=_hooks(),
+                plugins=_hooks(profile),
             )
         except Interrupted as error:
-            click.echo(f"interrupted; go on with: {_going_on(error.folder, mode)}", err=True)
-            sys.exit(_INTERRUPTED)
-        _print_outcome(outcome)
+            # Processes that train together note Ctrl-C as they note a scheduler's signals.
+            signal = error.signal if isinstance(error, Preempted) else "SIGINT"
+            how = "interrupted" if signal == "SIGINT" else f"stopped by {signal}"
+            if world().rank == 0:
+                click.echo(f"{how}; go on with: {_going_on(error.folder, mode)}", err=True)
+            sys.exit(_INTERRUPTED if signal == "SIGINT" else _STOPPED)
+        if world().rank == 0:
+            _print_outcome(outcome)
 
 
 def _going_on(folder: Path, mode: str) -> str:
@@ -136,7 +171,7 @@ def _with_device(overrides: tuple[str, ...], device: str | None) -> list[str]:
     return [*overrides, *([f"system.device={json.dumps(device)}"] if device else [])]
 
 
-def _hooks() -> list[object]:
+def _hooks(profile: bool) -> list[object]:
     """The installed hook plugins; one that cannot be loaded is reported and left out."""
     from neurokit.hooks import offered_hooks
 
@@ -146,6 +181,10 @@ def _hooks() -> list[object]:
             plugins.append(offer.load())
         except NeurokitError as error:
             click.echo(f"warning: {error}", err=True)
+    if profile:
+        from neurokit.observers.profiler import Profiler
+
+        plugins.append(Profiler())
     return plugins
 
 

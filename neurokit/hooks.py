@@ -10,15 +10,20 @@ of the functions below marked `@hookimpl`. It takes those of the arguments that 
         def run_finished(self, scores): print("\\a")
 
 Progress bars and logs are hook plugins; the engine knows none of them. A class is made anew for
-each run. A hook that raises ends the run with its error.
+each run. A hook that raises ends the run with one line that names it; one that raises when the run
+has failed already is only logged.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from difflib import get_close_matches
+from functools import wraps
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -27,7 +32,10 @@ import pluggy
 from neurokit.errors import NeurokitError
 
 if TYPE_CHECKING:
+    from neurokit.previews import Preview
     from neurokit.run import Run
+
+log = logging.getLogger("neurokit")
 
 GROUP = "neurokit.hook"
 
@@ -54,13 +62,24 @@ class Specification:
     def step(self, run: Run, step: int, total_steps: int, scalars: dict[str, float]) -> None:
         """Optimizer step `step` (1 is the first) is done.
 
-        `scalars` holds `loss`, `lr`, `voxels_per_second`, and the terms of the loss as
-        `loss/<term>`.
+        `scalars` holds `loss`, `lr`, `steps_per_second`, `voxels_per_second`, `memory_gib` (the
+        peak, of the GPU where there is one), and the terms of the loss as `loss/<term>`.
         """
 
     @hookspec
     def epoch(self, run: Run, epoch: int, epochs: int, scalars: dict[str, float]) -> None:
-        """Epoch `epoch` (1 is the first) is done; `scalars` holds its mean loss as `loss`."""
+        """Epoch `epoch` (1 is the first) is done.
+
+        `scalars` holds its mean loss as `loss`, and, where it was validated, `validation/loss`, the
+        terms of that as `validation/<term>`, and its scores as `validation/<score>`.
+        """
+
+    @hookspec
+    def preview(self, run: Run, step: int, preview: Preview) -> None:
+        """What the network makes of a training sample after optimizer step `step`.
+
+        At the end of the first epoch and of every `train.preview_every_epochs` after it.
+        """
 
     @hookspec
     def artifact_written(self, run: Run, path: Path) -> None:
@@ -87,6 +106,11 @@ class HookOffer:
     distribution: str
     version: str
     entry_point: EntryPoint = attrs.field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        """What it is listed as, beside the kinds of components."""
+        return "hook"
 
     def load(self) -> object:
         """The plugin, imported, made and checked against the specification.
@@ -126,14 +150,54 @@ def hook_manager(plugins: list[object]) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("neurokit")
     manager.add_hookspecs(Specification)
     for plugin in plugins:
-        manager.register(plugin)
+        manager.register(_Guarded(plugin))
     return manager
+
+
+class _Guarded:
+    """Stands for a plugin, with hooks that say who failed and where."""
+
+    def __init__(self, plugin: object) -> None:
+        for name in _hooks_of(plugin):
+            setattr(self, name, _guarded(getattr(plugin, name), plugin, name))
+
+
+def _guarded(function: Callable[..., Any], plugin: object, hook: str) -> Callable[..., Any]:
+    """The function, with errors that name the plugin and the hook.
+
+    Where the run has failed already, its own error must not be hidden by another.
+    """
+
+    @wraps(function)
+    def guarded(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            if isinstance(error, NeurokitError) and hook != "failure":
+                raise
+            message = f"hook '{_name_of(plugin)}' failed in {hook}: {_one_line(error)}"
+            if hook == "failure":
+                log.warning(message, exc_info=error)
+                return None
+            raise NeurokitError(message) from error
+
+    return guarded
+
+
+def _name_of(plugin: object) -> str:
+    """The name that a hook plugin is offered under, or its own where it was not installed."""
+    if isinstance(plugin, ModuleType):
+        place = plugin.__name__
+    else:
+        place = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
+    names = [each.name for each in entry_points(group=GROUP) if each.value == place]
+    return names[0] if names else place.rpartition(":")[2]
 
 
 def _check(plugin: object) -> None:
     """Refuse a plugin with a misspelt hook or argument, or with no hook at all."""
     known = [name for name in vars(Specification) if not name.startswith("_")]
-    given = [name for name in dir(plugin) if hasattr(getattr(plugin, name, None), "neurokit_impl")]
+    given = _hooks_of(plugin)
     if not given:
         raise NeurokitError("it has no function marked @hookimpl")
     for name in given:
@@ -147,6 +211,11 @@ def _check(plugin: object) -> None:
                 raise NeurokitError(
                     f"hook '{name}' has no argument '{argument}'; there are {', '.join(offered)}"
                 )
+
+
+def _hooks_of(plugin: object) -> list[str]:
+    """The names of a plugin's functions that are marked @hookimpl."""
+    return [name for name in dir(plugin) if hasattr(getattr(plugin, name, None), "neurokit_impl")]
 
 
 def _one_line(error: BaseException) -> str:

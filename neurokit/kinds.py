@@ -98,7 +98,9 @@ class Loss(Kind):
         """A module of (logits, target, mask), all BCZYX, giving (scalar, terms).
 
         `terms` is a dict of name to detached scalar, for the log. Parameters of the module, if
-        any, are trained and saved like the model's.
+        any, are trained and saved like the model's. Where several processes share a batch, each
+        calls the module with its own samples, and their results and gradients are averaged: what
+        is counted over the batch is summed with `neurokit.sum_over_processes` first.
         """
 
 

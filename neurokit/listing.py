@@ -11,6 +11,7 @@ import attrs
 import tomli_w
 
 from neurokit.errors import NeurokitError
+from neurokit.hooks import HookOffer, offered_hooks
 from neurokit.kinds import KINDS, Kind
 from neurokit.params import declared_param
 from neurokit.recipe import to_table
@@ -27,6 +28,8 @@ _TABLES = {
 def described(name: str, kind: str | None = None, registry: Registry | None = None) -> str:
     """The component as a commented TOML table: every parameter with its default.
 
+    A hook plugin has none, and only its documentation is shown.
+
     Args:
         name: as in a recipe's `use`.
         kind: needed where components of several kinds share the name.
@@ -36,37 +39,57 @@ def described(name: str, kind: str | None = None, registry: Registry | None = No
     """
     registry = registry or installed()
     offer = _the_offer(name, kind, registry)
+    if isinstance(offer, HookOffer):
+        return _described_hook(offer)
     component = registry.load(offer)
     header = _TABLES.get(offer.kind, offer.kind)
-    lines = [
-        f"# {line}".rstrip() for line in inspect.cleandoc(component.__doc__ or "").splitlines()
-    ]
-    lines += [f"# ({offer.kind} of {offer.origin})", f"[{header}]"]
+    lines = [*_documentation(component), f"# ({offer.kind} of {offer.origin})", f"[{header}]"]
     lines.append(f'use = "{registry.name_of(component)}"')
     lines += _parameters(component, header.strip("[]"), registry)
     return "\n".join(lines)
 
 
-def _the_offer(name: str, kind: str | None, registry: Registry) -> Offer:
-    if kind is not None:
-        if kind not in KINDS:
-            raise NeurokitError(f"there is no kind '{kind}'; there are {', '.join(KINDS)}")
-        return registry.find(kind, name)
+def _the_offer(name: str, kind: str | None, registry: Registry) -> Offer | HookOffer:
     distribution, _, bare = name.rpartition(":")
-    kinds = sorted(
-        {
-            offer.kind
-            for offer in registry.offers
-            if offer.name == bare and distribution in ("", offer.distribution)
-        }
-    )
-    if len(kinds) == 1:
-        return registry.find(kinds[0], name)
-    if kinds:
-        raise NeurokitError(f"'{name}' is a {' and a '.join(kinds)}; choose with --kind")
-    near = get_close_matches(bare, {offer.name for offer in registry.offers}, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else "see neurokit list-plugins"
-    raise NeurokitError(f"there is no component '{name}'; {hint}")
+    offers: list[Offer | HookOffer] = [*registry.offers, *offered_hooks()]
+    named = [
+        each for each in offers if each.name == bare and distribution in ("", each.distribution)
+    ]
+    kinds = sorted({each.kind for each in named})
+    if kind is None:
+        if len(kinds) > 1:
+            raise NeurokitError(f"'{name}' is a {' and a '.join(kinds)}; choose with --kind")
+        if not kinds:
+            near = get_close_matches(bare, {each.name for each in offers}, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "see neurokit list-plugins"
+            raise NeurokitError(f"there is no component '{name}'; {hint}")
+        (kind,) = kinds
+    if kind in KINDS:
+        return registry.find(kind, name)
+    if kind != "hook":
+        raise NeurokitError(f"there is no kind '{kind}'; there are {', '.join(KINDS)}, hook")
+    for each in named:
+        if isinstance(each, HookOffer):
+            return each
+    known = ", ".join(each.name for each in offered_hooks())
+    raise NeurokitError(f"there is no hook '{name}'; installed: {known}")
+
+
+def _described_hook(offer: HookOffer) -> str:
+    plugin = offer.load()
+    documented = plugin if isinstance(plugin, types.ModuleType) else type(plugin)
+    lines = [
+        *_documentation(documented),
+        f"# (hook of {offer.distribution} {offer.version})",
+        "# It listens to every run, and has no place in a recipe.",
+    ]
+    return "\n".join(lines)
+
+
+def _documentation(documented: object) -> list[str]:
+    return [
+        f"# {line}".rstrip() for line in inspect.cleandoc(documented.__doc__ or "").splitlines()
+    ]
 
 
 def _parameters(settings: type, table: str, registry: Registry) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from attrs import frozen
 
 from neurokit.atomic import write_text
 from neurokit.checkpoint import Checkpoint
+from neurokit.distributed import World, first_said, joined, part, world
 from neurokit.errors import NeurokitError
 from neurokit.plan import Mode, Plan, make_plan
 from neurokit.recipe import to_table, to_toml
@@ -19,6 +22,7 @@ from neurokit.stages.evaluate import evaluate
 from neurokit.stages.infer import infer
 from neurokit.stages.reuse import stored_fingerprint
 from neurokit.stages.train import train
+from neurokit.stopping import heeding_signals
 from neurokit.volumes import StoredArray, Volume
 
 
@@ -64,7 +68,20 @@ def execute(
         NeurokitError: something is missing or does not fit, and nothing has been computed then;
             or the work itself failed.
         Interrupted: by the user; the run can go on.
+        Preempted: by a scheduler's signal; everything is saved, and the run can go on.
     """
+    with heeding_signals(interrupt=world().size > 1):
+        return _execute(recipe, mode, checkpoint, resume, outputs, plugins)
+
+
+def _execute(
+    recipe: Recipe,
+    mode: Mode,
+    checkpoint: Path | None,
+    resume: Path | None,
+    outputs: Path,
+    plugins: list[object] | None,
+) -> Outcome:
     if mode == "test" and checkpoint is None and resume is None:
         raise NeurokitError("testing needs a trained network: give --checkpoint or --resume")
     if resume is not None:
@@ -74,15 +91,35 @@ def execute(
         else:
             _refuse_another_training(kept, recipe)
     plan = make_plan(recipe, mode, checkpoint)
-    run = _run(recipe, mode, checkpoint, resume, outputs, plugins)
-    with run.recording():
-        if mode == "test":
-            assert checkpoint is not None
-        else:
-            checkpoint = train(run, plan.train, checkpoint)
-        outcome = _test(run, plan, checkpoint) if plan.test else _trained(run, checkpoint)
-        run.hooks.hook.run_finished(run=run, scores=outcome.scores or {})
+    if mode == "test":
+        assert checkpoint is not None
+        run = _run(recipe, mode, checkpoint, resume, outputs, plugins)
+        with run.recording():
+            return _finish(run, plan, checkpoint)
+    with joined(plan.device) as place:
+        make = partial(_run, recipe, mode, checkpoint, resume, outputs, plugins)
+        run = _run_of_all(make, recipe, place)
+        with run.recording():
+            trained = train(run, plan.train, checkpoint, plan.validation)
+            part()
+            if not run.leads:
+                return _trained(run, trained)
+            return _finish(run, plan, trained)
+
+
+def _finish(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
+    """Test the network if that is asked for, and tell the hooks that all is done."""
+    outcome = _test(run, plan, checkpoint) if plan.test else _trained(run, checkpoint)
+    run.hooks.hook.run_finished(run=run, scores=outcome.scores or {})
     return outcome
+
+
+def _run_of_all(make: Callable[[], Run], recipe: Recipe, place: World) -> Run:
+    """The run of the first process, which the others follow without writing to its folder."""
+    run = make() if place.rank == 0 else None
+    folder = first_said(str(run.folder) if run else None)
+    assert folder is not None
+    return run or Run(Path(folder), recipe, leads=False)
 
 
 def _run(

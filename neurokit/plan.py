@@ -26,12 +26,14 @@ class Plan:
     """Volumes that fit the recipe, and how large its network is.
 
     Attributes:
-        train, test: the volumes of either part; empty where the mode does not need it.
+        train, validation, test: the volumes of each part; empty where the mode does not need it,
+            or, of validation, where the recipe has none.
         parameters: trainable numbers of the network.
         device: where it will run.
     """
 
     train: list[Volume]
+    validation: list[Volume]
     test: list[Volume]
     parameters: int
     device: torch.device
@@ -58,11 +60,14 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
     score_suffixes(recipe.metrics)
     parameters = _check_network(recipe)
     train = _opened(recipe.data.train, "train") if mode != "test" else []
+    watched = mode != "test" and recipe.data.validation is not None
+    validation = _opened(recipe.data.validation, "validation") if watched else []
     test = _opened(recipe.data.test, "test") if mode != "train" else []
-    _check_training_volumes(recipe, train)
+    _check_labelled_volumes(recipe, "training", train)
+    _check_labelled_volumes(recipe, "validation", validation)
     if checkpoint is not None:
         Checkpoint.load(checkpoint).restore_model(recipe.model.build(1, channels), checkpoint)
-    return Plan(train, test, parameters, device)
+    return Plan(train, validation, test, parameters, device)
 
 
 def _opened(dataset: Dataset | None, part: str) -> list[Volume]:
@@ -99,19 +104,20 @@ def _check_network(recipe: Recipe) -> int:
     return sum(each.numel() for each in network.parameters() if each.requires_grad)
 
 
-def _check_training_volumes(recipe: Recipe, volumes: list[Volume]) -> None:
+def _check_labelled_volumes(recipe: Recipe, part: str, volumes: list[Volume]) -> None:
+    """Refuse volumes from which no samples can be cut."""
     for volume in volumes:
         if volume.labels is None:
-            raise NeurokitError(f"the training volume '{volume.name}' has no labels")
+            raise NeurokitError(f"the {part} volume '{volume.name}' has no labels")
         padded = [n + 2 * p for n, p in zip(volume.shape, recipe.train.pad, strict=True)]
         if any(n < p for n, p in zip(padded, recipe.train.patch_size, strict=True)):
             raise NeurokitError(
-                f"the training volume '{volume.name}' is {list(volume.shape)} voxels, smaller "
+                f"the {part} volume '{volume.name}' is {list(volume.shape)} voxels, smaller "
                 f"than train.patch_size {list(recipe.train.patch_size)}; lower that, or raise "
                 f"train.pad"
             )
         if volume.voxel_size_nm != volumes[0].voxel_size_nm:
             raise NeurokitError(
-                f"the training volumes '{volumes[0].name}' and '{volume.name}' differ in "
+                f"the {part} volumes '{volumes[0].name}' and '{volume.name}' differ in "
                 f"voxel_size_nm; train on one size"
             )

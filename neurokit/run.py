@@ -31,6 +31,7 @@ from neurokit.errors import NeurokitError
 from neurokit.hooks import hook_manager
 from neurokit.recipe import load_recipe, to_toml
 from neurokit.schema import Recipe
+from neurokit.stopping import StopRequested, stop_if_asked
 
 log = logging.getLogger("neurokit")
 
@@ -43,11 +44,13 @@ class Run:
         folder: exists and is writable.
         recipe: resolved.
         hooks: the plugins that listen.
+        leads: whether this process writes the folder; of several that train together, the first.
     """
 
     folder: Path
     recipe: Recipe
     hooks: pluggy.PluginManager = field(factory=lambda: hook_manager([]), repr=False)
+    leads: bool = True
 
     @classmethod
     def create(
@@ -97,7 +100,34 @@ class Run:
         Raises:
             NeurokitError: the folder cannot be written.
             Interrupted: in place of a KeyboardInterrupt.
+            Preempted: a signal asked to stop.
         """
+        with self._logging():
+            try:
+                log.info("command: %s", " ".join(sys.argv))
+                self.hooks.hook.run_started(run=self)
+                stop_if_asked()
+                yield
+            except BaseException as error:
+                log.error("the run ends with %s", type(error).__name__, exc_info=error)
+                self.hooks.hook.failure(run=self, error=error)
+                if isinstance(error, StopRequested) and error.signal != "SIGINT":
+                    raise Preempted(self.folder, error.signal) from error
+                if isinstance(error, KeyboardInterrupt):
+                    raise Interrupted(self.folder) from error
+                raise
+
+    @contextmanager
+    def _logging(self) -> Iterator[None]:
+        """What is logged goes to the run's log; processes that do not lead keep none."""
+        if not self.leads:
+            silence = logging.NullHandler()
+            log.addHandler(silence)
+            try:
+                yield
+            finally:
+                log.removeHandler(silence)
+            return
         try:
             handler = _LogFile(self.folder / "run.log", encoding="utf-8")
         except OSError as error:
@@ -108,30 +138,32 @@ class Run:
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         try:
-            log.info("command: %s", " ".join(sys.argv))
-            self.hooks.hook.run_started(run=self)
             yield
-        except BaseException as error:
-            log.error("the run ends with %s", type(error).__name__, exc_info=error)
-            self.hooks.hook.failure(run=self, error=error)
-            if isinstance(error, KeyboardInterrupt):
-                raise Interrupted(self.folder) from error
-            raise
         finally:
             log.removeHandler(handler)
             with suppress(OSError):
                 handler.close()
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Stage]:
-        """Tell the hooks of a stage, and of the progress of everything in it."""
+    def stage(self, name: str, *, stops: bool = True) -> Iterator[Stage]:
+        """Tell the hooks of a stage, and of the progress of everything in it.
+
+        Args:
+            name: of the stage.
+            stops: end the run at the next progress after a signal asked for it. A stage that has
+                something to save first looks after that itself.
+        """
         stage = Stage()
         hook = self.hooks.hook
         started = time.monotonic()
         hook.stage_started(run=self, stage=name)
+        if stops:
+            stop_if_asked()
 
         def listener(what: str, done: int, total: int) -> None:
             hook.progress(run=self, stage=name, what=what, done=done, total=total)
+            if stops:
+                stop_if_asked()
 
         with progress.listening(listener):
             yield stage
@@ -141,6 +173,8 @@ class Run:
 
     def written(self, path: Path) -> None:
         """Tell the log and the hooks that an artifact is in its place."""
+        if not self.leads:
+            return
         log.info("wrote %s", path)
         self.hooks.hook.artifact_written(run=self, path=path)
 
@@ -166,6 +200,18 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, folder: Path) -> None:
         super().__init__(f"the run {folder} was interrupted")
         self.folder = folder
+
+
+class Preempted(Interrupted):
+    """A scheduler's signal stopped a run, with everything saved.
+
+    Attributes:
+        signal: its name, such as SIGTERM.
+    """
+
+    def __init__(self, folder: Path, signal: str) -> None:
+        super().__init__(folder)
+        self.signal = signal
 
 
 class _LogFile(logging.FileHandler):
@@ -201,7 +247,8 @@ def run_of_checkpoint(checkpoint: Path) -> Path | None:
 
 def environment() -> dict[str, Any]:
     """Versions of Python, the system, and every installed distribution."""
-    versions = {each.name: each.version for each in distributions() if each.name}
+    found = [each.metadata for each in distributions()]  # read once: each access parses a file
+    versions = {each["Name"]: each["Version"] for each in found if each["Name"]}
     return {
         "python": platform.python_version(),
         "system": platform.platform(),

@@ -33,8 +33,13 @@ class System:
     num_gpus: int | Literal["all"] = param(
         "all", help="GPUs to use: all that are visible, or a number; 0 is the CPU", low=0
     )
-    precision: Literal["auto", "float32", "bfloat16"] = param(
-        "auto", help="of the network; auto is bfloat16 where the hardware multiplies it natively"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = param(
+        "auto",
+        help="of the network; auto is bfloat16 on GPUs that have it, else float16 there, and "
+        "bfloat16 on CPUs where a short trial finds it faster than float32",
+    )
+    compile: bool | Literal["auto"] = param(
+        "auto", help="fuse the network's operations with torch.compile; auto does so on GPUs"
     )
     threads: int = param(0, help="CPU threads of torch; 0 is as many as there are cores", low=0)
 
@@ -44,8 +49,23 @@ class Data:
     """Which volumes to train on, to validate on, and to test on."""
 
     train: Dataset | None = param(None, help="volumes with labels to train on")
-    validation: Dataset | None = param(None, help="volumes with labels to tune on")
+    validation: Dataset | None = param(
+        None, help="volumes with labels that training is watched on, and the decoder tuned on"
+    )
     test: Dataset | None = param(None, help="volumes to segment, and to score if they are labelled")
+
+
+@frozen(kw_only=True)
+class Validation:
+    """How a training is watched on [data.validation], where the recipe has one."""
+
+    every_epochs: int = param(1, help="epochs between one validation loss and the next", low=1)
+    batches: int = param(
+        8, help="batches of samples, always the same, that the loss is taken over", low=1
+    )
+    segment_every_epochs: int = param(
+        0, help="epochs between whole segmentations, scored by the metrics; 0 is never", low=0
+    )
 
 
 @frozen(kw_only=True)
@@ -53,15 +73,41 @@ class Training:
     """How long, and on which samples, to train."""
 
     patch_size: tuple[int, int, int] = param(help="voxels of a sample (z, y, x)", low=1)
-    batch_size: int = param(1, help="samples a step, per device", low=1)
+    batch_size: int = param(1, help="samples at once, per device", low=1)
+    accumulate: int = param(
+        1, help="batches whose gradients are averaged for one optimizer step", low=1
+    )
     epochs: int = param(help="how often a checkpoint is considered", low=1)
     steps_per_epoch: int = param(help="optimizer steps between checkpoints", low=1)
     pad: tuple[int, int, int] = param(
         (0, 0, 0), help="voxels by which training volumes are mirrored outwards (z, y, x)", low=0
     )
     gradient_clip: float = param(1.0, help="largest global norm of the gradient", above=0)
+    ema_decay: float = param(
+        0.0,
+        help="share that the averaged weights keep each step, such as 0.999; they are then used "
+        "for inference; 0 averages nothing",
+        low=0,
+    )
+    nonfinite_steps: int = param(
+        3, help="steps in a row without a finite loss after which training stops", low=1
+    )
+    volume_memory_gib: float | None = param(
+        None,
+        help="memory of the device for volumes, the others are read as they are needed; half of "
+        "what is free where it is left out",
+        low=0,
+    )
     keep_best: int = param(3, help="checkpoints with the lowest epoch loss to keep", low=0)
+    preview_every_epochs: int = param(
+        10, help="epochs between pictures of input, target and prediction; 0 is never", low=0
+    )
     augmentations: tuple[Augmentation, ...] = param((), help="changes of samples, in order")
+    validation: Validation = param(factory=Validation, help="how a training is watched")
+
+    def __attrs_post_init__(self) -> None:
+        if not self.ema_decay < 1:
+            raise NeurokitError(f"ema_decay must be below 1, not {self.ema_decay}")
 
 
 @frozen(kw_only=True)

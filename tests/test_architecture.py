@@ -17,18 +17,19 @@ MODULES = {
 }
 # Each layer may import from itself and from those before it.
 LAYERS = [
-    {"errors", "progress", "atomic"},
+    {"errors", "progress", "atomic", "stopping"},
     {"params", "channels", "volumes"},
-    {"kinds", "sampling", "affinity", "graph", "phantom"},
+    {"kinds", "sampling", "affinity", "graph", "phantom", "distributed", "activation", "previews"},
     {"prediction", "structuring", "toml_lines"},
     {"components"},
     {"registry", "hooks"},
     {"schema", "scores"},
-    {"recipe", "listing", "device", "checkpoint", "samples"},
-    {"run", "plan"},
+    {"recipe", "listing", "device", "checkpoint", "samples", "averaging"},
+    {"run", "plan", "trainer"},
     {"stages", "observers"},
     {"pipeline"},
     {"cli"},
+    {"__main__"},
 ]
 
 

@@ -1,5 +1,7 @@
 """Files that are whole or absent."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,52 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_body_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NeurokitError, match="No such file or directory"), replacing(tmp_path / "a"):
         pass
+
+
+def test_a_disk_that_fails_at_any_point_keeps_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    write_bytes(path, b"old")
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for place, name in ((Path, "write_bytes"), (os, "fsync"), (Path, "replace")):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, fail)
+            with pytest.raises(NeurokitError) as caught:
+                write_bytes(path, b"new")
+        assert str(caught.value) == (
+            f"cannot write {path}: No space left on device; free some space or choose another place"
+        )
+        assert path.read_bytes() == b"old"
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def _folders_cannot_be_flushed(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    flush = os.fsync
+    calls: list[int] = []
+
+    def fail(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 2:  # the first is the file
+            raise OSError(number, os.strerror(number))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_flushes_no_folders_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    _folders_cannot_be_flushed(monkeypatch, number)
+    write_text(tmp_path / "a", "new")
+    assert (tmp_path / "a").read_text() == "new"
+
+
+def test_a_folder_that_breaks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _folders_cannot_be_flushed(monkeypatch, errno.EIO)
+    with pytest.raises(NeurokitError, match="Input/output error"):
+        write_text(tmp_path / "a", "new")

@@ -16,7 +16,7 @@ import tifffile
 from test_cli import SHORT, invoke
 
 from neurokit import load_recipe
-from neurokit.stages.train import Trainer
+from neurokit.trainer import Trainer
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from click.testing import CliRunner, Result
 
 from neurokit import NeurokitError, load_recipe
 from neurokit.cli import main
+from neurokit.hooks import offered_hooks
 from neurokit.kinds import KINDS
 from neurokit.registry import Registry
-from neurokit.run import Interrupted
+from neurokit.run import Interrupted, Preempted
 from neurokit.structuring import make_converter
 
 SHORT = ("train.epochs=1", "train.steps_per_epoch=1", "train.batch_size=1")
@@ -50,7 +52,7 @@ def test_help_tells_the_exit_codes() -> None:
     assert "[RECIPE] [key.path=value]..." in text
     assert (
         "Exit status: 0 done, 1 something is missing or failed, 2 a wrong recipe or command, "
-        "130 interrupted." in text
+        "75 stopped by SIGTERM or SIGUSR1 and saved, 130 interrupted." in text
     )
 
 
@@ -101,12 +103,44 @@ def test_what_is_shown_can_be_pasted_back(offer: Any) -> None:
         assert converter.structure(table, KINDS[offer.kind]) == component()
 
 
+def test_hooks_have_no_parameters_to_show() -> None:
+    for arguments in (["progress"], ["neurokit:progress"], ["progress", "--kind", "hook"]):
+        result = invoke("show", *arguments)
+        assert result.exit_code == 0
+        first, origin, last = result.stdout.splitlines()
+        assert first == "# Shows how far each stage is, on standard error."
+        assert origin.startswith("# (hook of neurokit ")
+        assert last == "# It listens to every run, and has no place in a recipe."
+    assert invoke("show", "progres").stderr == (
+        "error: there is no component 'progres'; did you mean 'progress'?\n"
+    )
+
+
+def test_a_name_of_a_component_and_of_a_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    bell = EntryPoint("waterz", "test_hooks:Listener", "neurokit.hook")
+    offers = offered_hooks([bell])
+    monkeypatch.setattr("neurokit.listing.offered_hooks", lambda: offers)
+    result = invoke("show", "waterz")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: 'waterz' is a decoder and a hook; choose with --kind\n",
+    )
+    assert "Takes some of the arguments" in invoke("show", "waterz", "--kind", "hook").stdout
+    assert "[decoder]" in invoke("show", "waterz", "--kind", "decoder").stdout
+
+
 def test_what_cannot_be_shown() -> None:
     for name, message in (
         ("waters", "there is no component 'waters'; did you mean 'waterz'?"),
         ("qqq", "there is no component 'qqq'; see neurokit list-plugins"),
     ):
         result = invoke("show", name)
+        assert (result.exit_code, result.stderr) == (1, f"error: {message}\n")
+    for kind, message in (
+        ("hooks", f"there is no kind 'hooks'; there are {', '.join(KINDS)}, hook"),
+        ("hook", "there is no hook 'waterz'; installed: progress, tensorboard"),
+    ):
+        result = invoke("show", "waterz", "--kind", kind)
         assert (result.exit_code, result.stderr) == (1, f"error: {message}\n")
     result = invoke("show", "waterz", "--kind", "loss")
     assert result.stderr == (
@@ -176,6 +210,23 @@ def test_an_interrupt_says_how_to_go_on(tiny: Path, monkeypatch: pytest.MonkeyPa
         )
 
 
+@pytest.mark.parametrize("signal", ["SIGTERM", "SIGUSR1", "SIGINT"])
+def test_a_scheduler_can_tell_that_it_may_queue_a_run_again(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, signal: str
+) -> None:
+    def stopped(*_: Any, **__: Any) -> None:
+        raise Preempted(Path("outputs/a b"), signal)
+
+    monkeypatch.setattr("neurokit.pipeline.execute", stopped)
+    result = invoke("run", tiny, "--mode", "train")
+    how = "interrupted" if signal == "SIGINT" else f"stopped by {signal}"
+    assert result.exit_code == (130 if signal == "SIGINT" else 75)
+    assert (result.stdout, result.stderr) == (
+        "",
+        f"{how}; go on with: neurokit run --resume 'outputs/a b' --mode train\n",
+    )
+
+
 def test_an_interrupt_before_there_is_a_run(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -216,3 +267,23 @@ def test_the_device_of_the_command_line_wins(tiny: Path) -> None:
     assert result.exit_code == 0
     assert "parameters, on cpu\n" in result.stdout
     assert load_recipe(tiny).system.device == "cpu"
+
+
+def test_a_training_can_be_profiled(tiny: Path) -> None:
+    done = invoke("run", tiny, "--mode", "train", "--profile", *SHORT)
+    assert done.exit_code == 0, done.output
+    (folder,) = Path("outputs/tiny").iterdir()
+    assert (
+        f"profile written to {folder}/logs/profile; look at it with: "
+        f"tensorboard --logdir {folder}/logs\n"
+    ) in done.stderr
+    (trace,) = (folder / "logs/profile").iterdir()
+    assert trace.name.endswith(".pt.trace.json")
+    again = invoke("run", "--resume", folder, "--mode", "train", "--profile")
+    assert again.stderr.endswith("nothing was profiled: there were too few training steps\n")
+
+
+def test_a_test_cannot_be_profiled(tiny: Path) -> None:
+    result = invoke("run", tiny, "--mode", "test", "--profile", "--checkpoint", "x.ckpt")
+    assert result.exit_code == 2
+    assert "--profile records training steps; --mode test has none" in result.stderr

@@ -60,13 +60,28 @@ def _work(run: Run, bar: ProgressBar) -> None:
     run.hooks.register(bar)
     with run.recording():
         with run.stage("train"):
-            scalars: dict[str, Any] = {"loss": 0.25, "voxels_per_second": 2e6}
+            scalars: dict[str, Any] = {
+                "loss/x1": 0.5,
+                "memory_gib": 4.06,
+                "steps_per_second": 2.5,
+                "voxels_per_second": 2e6,
+                "lr": 0.00094,
+                "loss": 0.25,
+                "anything": 1.0,
+            }
             for step in track(range(3), "steps", 3):
                 run.hooks.hook.step(run=run, step=step + 1, total_steps=3, scalars=scalars)
+            validated = {"loss": 0.1, "validation/loss": 0.2, "validation/x1": 0.3}
+            scores = {"validation/adapted_rand": 0.4, "validation/adapted_rand_recall": 0.5}
+            run.hooks.hook.epoch(run=run, epoch=1, epochs=2, scalars={**validated, **scores})
+            run.hooks.hook.epoch(run=run, epoch=2, epochs=2, scalars={"loss": 0.1})
         with run.stage("infer") as stage:
             stage.reused = True
         run.written(run.folder / "[bold]x:smile:.h5")
         run.written(run.folder / "scores.json")
+
+
+NUMBERS = "loss 0.2500  lr 9.4e-04  2.50 steps/s  2.00 Mvoxel/s  4.1 GiB"
 
 
 def test_in_a_pipe_there_are_plain_lines(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,21 +94,42 @@ def test_in_a_pipe_there_are_plain_lines(run: Run, monkeypatch: pytest.MonkeyPat
     assert first == f"run {run.folder}"
     # Two steps of the clock pass between two reports, and a line is due after fifteen seconds.
     lines = [re.sub(r"(\d+ min )?\d[\d.]* s\b", "_ s", line) for line in middle]
-    assert lines[0] == "train: 1/3 steps, _ s left  loss 0.250  2.00 Mvoxel/s"
-    assert lines[-2:] == [
-        "train: done in _ s  loss 0.250  2.00 Mvoxel/s",
+    assert lines[0] == f"train: 1/3 steps, _ s left  {NUMBERS}"
+    assert lines[-4:] == [
+        "epoch 1/2: loss 0.1000; validation: loss 0.2000, adapted_rand 0.4000",
+        "epoch 2/2: loss 0.1000",
+        f"train: done in _ s  {NUMBERS}",
         "infer: unchanged, kept",
     ]
     assert wrote == f"  wrote {run.folder}/[bold]x:smile:.h5"
 
 
+def _shown(text: io.StringIO) -> list[str]:
+    plain = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", text.getvalue())
+    return re.split(r"[\r\n]+", plain)
+
+
 def test_on_a_terminal_there_is_a_bar(run: Run) -> None:
     text = io.StringIO()
-    _work(run, ProgressBar(Console(file=text, force_terminal=True, width=120, highlight=False)))
+    _work(run, ProgressBar(Console(file=text, force_terminal=True, width=80, highlight=False)))
     assert "\x1b" in text.getvalue()
-    shown = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", text.getvalue())
-    assert "3/3 steps" in shown
-    assert "loss 0.250  2.00 Mvoxel/s" in shown
+    lines = _shown(text)
+    assert any("3/3 steps" in line for line in lines)
+    assert NUMBERS in lines
+    assert any(
+        re.fullmatch(rf"train: done in [\d.]+ s  {re.escape(NUMBERS)}", line) for line in lines
+    )
+    # What a terminal of this width would break would be drawn over itself.
+    bars = [line for line in lines if "━" in line]
+    assert bars
+    assert max(map(len, [*bars, NUMBERS])) <= 80
+
+
+@pytest.mark.parametrize("width", [30, 50])
+def test_on_a_narrow_terminal_lines_are_cut(run: Run, width: int) -> None:
+    text = io.StringIO()
+    _work(run, ProgressBar(Console(file=text, force_terminal=True, width=width)))
+    assert f"{NUMBERS[: width - 1]}…" in _shown(text)
 
 
 def test_a_failure_takes_the_bar_away(run: Run) -> None:

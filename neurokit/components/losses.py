@@ -9,7 +9,7 @@ from attrs import frozen
 from torch import nn
 from torch.nn import functional
 
-from neurokit import Channel, Loss, param
+from neurokit import Channel, Loss, param, process_count, sum_over_processes
 
 
 @frozen(kw_only=True)
@@ -18,7 +18,8 @@ class BalancedBCE(Loss):
 
     Over the whole batch and the known voxels of a channel with P positives and N negatives,
     positives weigh min(N / P, max_positive_weight), or 1 where there are none. The loss is the
-    sum over channels of the mean over known voxels, as in PyTorch Connectomics.
+    sum over channels of the mean over known voxels, as in PyTorch Connectomics. Where several
+    processes share a batch, voxels are counted over all of it, so that the split changes nothing.
     """
 
     max_positive_weight: float = param(10.0, help="most that a positive voxel weighs", above=0)
@@ -40,11 +41,11 @@ class _BalancedBCE(nn.Module):
     def forward(
         self, logits: torch.Tensor, target: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        logits = logits.float().clamp(-self.max_logit, self.max_logit)
+        logits = logits.clamp(-self.max_logit, self.max_logit)
         target = torch.where(mask > 0, target, 0)
         space = (0, 2, 3, 4)
-        known = mask.sum(space)
-        positives = (target * mask).sum(space)
+        counts = torch.stack([mask.sum(space), (target * mask).sum(space)])
+        known, positives = sum_over_processes(counts.to(logits.dtype))
         negatives = known - positives
         weight = torch.where(
             positives > 0,
@@ -54,6 +55,7 @@ class _BalancedBCE(nn.Module):
         each = functional.binary_cross_entropy_with_logits(
             logits, target, weight=mask, pos_weight=weight.reshape(-1, 1, 1, 1), reduction="none"
         )
-        by_channel = each.sum(space) / known.clamp(min=1)
+        # The mean over processes, which gradients are, is then the loss of the whole batch.
+        by_channel = process_count() * each.sum(space) / known.clamp(min=1)
         terms = dict(zip(self.names, by_channel.detach(), strict=True))
         return by_channel.sum(), terms

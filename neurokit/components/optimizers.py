@@ -30,4 +30,6 @@ class AdamW(Optimizer):
             {"params": decayed, "weight_decay": self.weight_decay},
             {"params": plain, "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps)
+        # One kernel for all parameters, on the devices that have it.
+        fused = all(each.device.type in ("cpu", "cuda") for each in [*decayed, *plain])
+        return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=fused)

@@ -7,7 +7,15 @@ from pathlib import Path
 import h5py
 
 from neurokit.checkpoint import Checkpoint
-from neurokit.device import MixedPrecision, choose_device, choose_precision, use_threads
+from neurokit.device import (
+    MixedPrecision,
+    channels_last,
+    choose_device,
+    choose_precision,
+    use_threads,
+    wants_compiling,
+)
+from neurokit.errors import NeurokitError
 from neurokit.prediction import DATASET, Prediction
 from neurokit.recipe import fingerprint, to_table
 from neurokit.run import Run
@@ -39,18 +47,27 @@ def infer(run: Run, checkpoint: Path, volume: Volume, out: Path) -> Prediction:
         device = choose_device(recipe.system)
         channels = recipe.target.channels
         network = recipe.model.build(1, channels)
-        state.restore_model(network, checkpoint)
-        network = MixedPrecision(network, choose_precision(recipe.system, device))
+        state.restore_model(network, checkpoint, averaged=True)
+        network = MixedPrecision(
+            channels_last(network.to(device)),
+            choose_precision(recipe.system, device),
+            compiled=wants_compiling(recipe.system, device),
+        )
         # Under its final name stands only what can be told from stale results.
         unfinished = out.with_name(f".unfinished_{out.name}")
         try:
-            recipe.inferer.infer(network.to(device).eval(), channels, volume, unfinished)
+            recipe.inferer.infer(network.eval(), channels, volume, unfinished)
             with h5py.File(unfinished, "r+") as file:
                 file[DATASET].attrs["fingerprint"] = inputs
                 file[DATASET].attrs["checkpoint"] = str(checkpoint)
                 file[DATASET].attrs["step"] = state.step
                 file[DATASET].attrs["volume"] = volume.name
             unfinished.replace(out)
+        except OSError as error:
+            raise NeurokitError(
+                f"cannot write {out}: {error.strerror or error}; free some space or choose another "
+                f"place"
+            ) from error
         finally:
             unfinished.unlink(missing_ok=True)
         run.written(out)

@@ -22,9 +22,9 @@ def stored_fingerprint(path: Path) -> str | None:
 
 
 def weights_fingerprint(checkpoint: Checkpoint) -> str:
-    """Sixteen hexadecimal digits of a checkpoint's weights, wherever the file lies."""
+    """Sixteen hexadecimal digits of the weights that predict, wherever the file lies."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(checkpoint.model.items()):
+    for name, tensor in sorted(checkpoint.best_weights.items()):
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

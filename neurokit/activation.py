@@ -1,0 +1,25 @@
+"""Activation: from what a network answers to what a prediction holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from neurokit.channels import Channel
+
+_FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "none": torch.clone,
+}
+
+
+def activated(logits_CZYX: torch.Tensor, channels: Sequence[Channel]) -> torch.Tensor:
+    """Logits, channel by channel, through the activation that the channel declares."""
+    return torch.stack(
+        [
+            _FUNCTIONS[channel.activation](plane)
+            for channel, plane in zip(channels, logits_CZYX, strict=True)
+        ]
+    )
