@@ -24,7 +24,8 @@ class Prediction:
     """Activated outputs CZYX with the meaning of each channel.
 
     Attributes:
-        values: shape (C, Z, Y, X); affinities lie in [0, 1]. A NumPy array, or one in a file.
+        values: shape (C, Z, Y, X); affinities lie in [0, 1], or in uint8 in 0 to 255. A NumPy
+            array, or one in a file.
         channels: one for each plane of `values`.
         voxel_size_nm: edge lengths of a voxel in nanometres (z, y, x).
     """
@@ -54,9 +55,13 @@ class Prediction:
         Raises:
             NeurokitError: there is no such channel.
         """
-        planes = [self.values[index] for index in channel_indices(self.channels, names)]
-        selected = np.stack(planes).astype(np.float32, copy=False)
-        return selected / np.float32(255) if self.values.dtype == np.uint8 else selected
+        indices = channel_indices(self.channels, names)
+        selected = np.empty((len(indices), *self.shape), np.float32)
+        for plane_ZYX, index in zip(selected, indices, strict=True):
+            plane_ZYX[...] = self.values[index]
+        if self.values.dtype == np.uint8:
+            selected /= 255
+        return selected
 
     @classmethod
     def open(cls, path: Path) -> Prediction:

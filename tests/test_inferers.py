@@ -291,7 +291,8 @@ class Exhausted(nn.Module):
             (
                 Exhausted(error),
                 PLAIN,
-                "memory ran out during inference; lower inferer.sw_batch_size or inferer.window",
+                "memory ran out during inference; lower inferer.sw_batch_size, inferer.window or "
+                "inferer.memory_gib",
             )
             for error in (
                 torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),

@@ -52,6 +52,18 @@ def test_bytes_are_scaled_when_selected(tmp_path: Path) -> None:
     assert selected.max() == 1
 
 
+def test_half_precision_is_selected_as_single(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).random((3, 4, 8, 9)).astype(np.float16)
+    path = tmp_path / "a.h5"
+    with writing_h5(path) as file:
+        create_prediction(file, CHANNELS, (4, 8, 9), SIZE, "float16")[...] = values
+    opened = Prediction.open(path)
+    assert opened.values.dtype == np.float16
+    selected = opened.select(["sdt", "z1", "sdt"])
+    assert selected.dtype == np.float32
+    np.testing.assert_array_equal(selected, values[[2, 0, 2]].astype(np.float32))
+
+
 def test_unknown_channels() -> None:
     prediction = Prediction(np.zeros((3, 1, 1, 1), np.float32), CHANNELS)
     with pytest.raises(NeurokitError) as caught:
