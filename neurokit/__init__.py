@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         encode_affinities,
         erode_contacts,
     )
+    from neurokit.allocator import freed_memory_kept
     from neurokit.atomic import replacing
     from neurokit.distributed import process_count, sum_over_processes
     from neurokit.hooks import hookimpl
@@ -57,6 +58,7 @@ _FETCHED = {
     "channel_origins": "neurokit.affinity",
     "encode_affinities": "neurokit.affinity",
     "erode_contacts": "neurokit.affinity",
+    "freed_memory_kept": "neurokit.allocator",
     "replacing": "neurokit.atomic",
     "process_count": "neurokit.distributed",
     "sum_over_processes": "neurokit.distributed",
@@ -102,6 +104,7 @@ __all__ = [
     "create_prediction",
     "encode_affinities",
     "erode_contacts",
+    "freed_memory_kept",
     "hookimpl",
     "load_recipe",
     "mirrored",

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from neurokit.activation import activated
+from neurokit.allocator import freed_memory_kept
 from neurokit.averaging import AveragedWeights
 from neurokit.checkpoint import Checkpoint
 from neurokit.device import (
@@ -178,7 +179,8 @@ class Trainer:
             for step in range(self.step, self.total_steps)
             for indices in self._indices()
         )
-        with closing(self._prepared(samples, requests)) as prepared:
+        prepared = self._prepared(samples, requests)
+        with closing(prepared), freed_memory_kept(self.device.type):
             batches = _OneAhead(prepared)
             while self.step < self.total_steps:
                 started = time.monotonic()

@@ -17,7 +17,7 @@ MODULES = {
 }
 # Each layer may import from itself and from those before it.
 LAYERS = [
-    {"errors", "progress", "atomic", "stopping"},
+    {"errors", "progress", "atomic", "stopping", "allocator"},
     {"params", "channels", "volumes"},
     {"kinds", "sampling", "affinity", "graph", "phantom", "distributed", "activation", "previews"},
     {"prediction", "structuring", "toml_lines"},

@@ -14,11 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from neurokit import Channel, NeurokitError, Prediction, Volume, affinity_channels
+from neurokit import (
+    Channel,
+    NeurokitError,
+    Prediction,
+    Volume,
+    affinity_channels,
+    freed_memory_kept,
+)
 from neurokit.components import inferers
 from neurokit.components.decoders import Waterz
 from neurokit.components.inferers import SlidingWindow
-from neurokit.components.inferers.allocator import freed_memory_kept
 from neurokit.components.inferers.blocks import GIB, Limits, make_plan
 from neurokit.components.inferers.grid import Axis
 from neurokit.progress import listening

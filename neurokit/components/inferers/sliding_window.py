@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import get_args
@@ -20,12 +20,12 @@ from neurokit import (
     Prediction,
     Volume,
     create_prediction,
+    freed_memory_kept,
     param,
     require_space,
     track,
     writing_h5,
 )
-from neurokit.components.inferers.allocator import freed_memory_kept
 from neurokit.components.inferers.blending import make_layers
 from neurokit.components.inferers.blocks import GIB, Limits, make_plan
 from neurokit.components.inferers.ensemble import Ensemble, TestTimeAugmentation
@@ -146,7 +146,7 @@ class SlidingWindow(Inferer):
         with (
             writing_h5(out) as file,
             _out_of_memory_explained(),
-            freed_memory_kept() if device.type == "cpu" else nullcontext(),
+            freed_memory_kept(device.type),
             torch.inference_mode(),
         ):
             dataset = create_prediction(
