@@ -143,6 +143,13 @@ class Inferer(Kind):
         """The spatial size of the network's inputs, where it is known beforehand."""
         return None
 
+    def check(self, channels: Sequence[Channel], volume: Volume) -> None:
+        """Refuse beforehand what `infer` would refuse after a training.
+
+        Raises:
+            NeurokitError: it cannot predict these channels of this volume.
+        """
+
 
 class Decoder(Kind):
     """How a prediction becomes a segmentation."""

@@ -65,6 +65,8 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
     test = _opened(recipe.data.test, "test") if mode != "train" else []
     _check_labelled_volumes(recipe, "training", train)
     _check_labelled_volumes(recipe, "validation", validation)
+    for volume in test:
+        recipe.inferer.check(channels, volume)
     if checkpoint is not None:
         Checkpoint.load(checkpoint).restore_model(recipe.model.build(1, channels), checkpoint)
     return Plan(train, validation, test, parameters, device)

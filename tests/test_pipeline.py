@@ -247,6 +247,16 @@ def test_testing_needs_a_network(tiny: Path) -> None:
             ["data={}"],
             "the recipe has no [data.train]; add it, or run with --mode test and --checkpoint",
         ),
+        (
+            [
+                "inferer.test_time_augmentation.enabled=true",
+                'target={use="affinity", offsets=[[1,0,0],[0,1,0],[0,0,2]]}',
+                "decoder.channels=['z1','y1','x2']",
+            ],
+            "the view 't' of inferer.test_time_augmentation cannot be used: it shows the affinity "
+            "y1 as x1, which no channel is; leave it out of views, or add that channel to the "
+            "target",
+        ),
         (["system.num_gpus=99", "system.device=auto"], "system.num_gpus is 99 and 0 can be seen"),
         (
             ["system.device=tpu"],

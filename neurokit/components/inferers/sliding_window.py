@@ -103,6 +103,11 @@ class SlidingWindow(Inferer):
     def input_size(self) -> Size:
         return self.window
 
+    def check(self, channels: Sequence[Channel], volume: Volume) -> None:
+        check_storage(channels, self.storage)
+        self._check_voxels(volume)
+        self._seen_by(nn.Identity(), channels)
+
     def infer(
         self, module: nn.Module, channels: Sequence[Channel], volume: Volume, out: Path
     ) -> Prediction:
@@ -116,10 +121,8 @@ class SlidingWindow(Inferer):
                 runs out, or the file cannot be written; `out` is then as it was before.
         """
         device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
-        check_storage(channels, self.storage)
-        self._check_voxels(volume)
-        augmentation = self.test_time_augmentation
-        network = Ensemble(module, channels, augmentation.seen, augmentation.ensemble)
+        self.check(channels, volume)
+        network = self._seen_by(module, channels)
         z, y, x = (
             Axis(size, window, pad, self.overlap)
             for size, window, pad in zip(volume.shape, self.window, self.pad, strict=True)
@@ -156,6 +159,11 @@ class SlidingWindow(Inferer):
                 for _ in track(sweep.run(writer), "windows", sweep.total):
                     pass
         return Prediction.open(out)
+
+    def _seen_by(self, module: nn.Module, channels: Sequence[Channel]) -> Ensemble:
+        """The network, asked about each view of a window."""
+        augmentation = self.test_time_augmentation
+        return Ensemble(module, channels, augmentation.seen, augmentation.ensemble)
 
     def _check_voxels(self, volume: Volume) -> None:
         _, y, x = volume.voxel_size_nm
