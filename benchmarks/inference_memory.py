@@ -5,13 +5,15 @@
 
 A network of one convolution predicts the twelve affinities of `aff12` for a volume that lies in a
 file, with the pinned SNEMI window: once plainly, once with all 16 views of test-time augmentation.
-Each runs in a process of its own. Reported is the peak of its resident memory above what it held
-before the call; that of the operating system's file cache is not part of it.
+Each runs in a process of its own; so does RSUNet's own forward pass over one batch of windows,
+whose memory comes on top with the real network. Reported is the peak of its resident memory above
+what it held before the call; that of the operating system's file cache is not part of it.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,11 +26,14 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from neurokit import Volume, open_array, write_array
+from neurokit import Volume, freed_memory_kept, open_array, write_array
 from neurokit.components.inferers import SlidingWindow, TestTimeAugmentation
+from neurokit.components.models.rsunet import RSUNet
 from neurokit.components.targets import Affinity12
+from neurokit.device import channels_last
 
 Size = tuple[int, int, int]
+WINDOW: Size = (16, 224, 224)
 
 
 @click.command()
@@ -38,7 +43,7 @@ Size = tuple[int, int, int]
 def main(shape: Size, memory_gib: float, batch: int) -> None:
     """Measure the peak memory of inference, without and with test-time augmentation."""
     table = Table(
-        "test-time augmentation",
+        "what runs",
         "peak GiB above start",
         "seconds",
         title=f"{' x '.join(map(str, shape))} voxels, 12 channels, memory_gib = {memory_gib:g}",
@@ -48,25 +53,29 @@ def main(shape: Size, memory_gib: float, batch: int) -> None:
         image = Path(folder) / "image.h5"
         write_array(image, np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
         for augmented in (False, True):
-            name = "16 views" if augmented else "off"
+            name = "inference, 16 views" if augmented else "inference"
             status.update(name)
             inferer = SlidingWindow(
-                window=(16, 224, 224),
+                window=WINDOW,
                 sw_batch_size=batch,
                 pad=(8, 128, 128),
                 memory_gib=memory_gib,
                 test_time_augmentation=TestTimeAugmentation(enabled=augmented),
             )
-            peak, seconds = _measured(inferer, image, Path(folder) / "prediction.h5")
+            peak, seconds = _measured(_infer, inferer, image, Path(folder) / "prediction.h5")
             table.add_row(name, f"{peak:.2f}", f"{seconds:.0f}")
+        name = f"RSUNet, {batch} windows at once"
+        status.update(name)
+        peak, seconds = _measured(_forward, batch)
+        table.add_row(name, f"{peak:.2f}", f"{seconds:.0f}")
     console.print(table)
 
 
-def _measured(inferer: SlidingWindow, image: Path, out: Path) -> tuple[float, float]:
-    """Peak memory in GiB and seconds, of a new process."""
+def _measured(work: Callable[..., None], *arguments: object) -> tuple[float, float]:
+    """Peak memory in GiB and seconds of work in a new process."""
     spawn = get_context("spawn")
     ours, theirs = spawn.Pipe()
-    child = spawn.Process(target=_infer, args=(inferer, image, out, theirs), daemon=True)
+    child = spawn.Process(target=work, args=(*arguments, theirs), daemon=True)
     child.start()
     theirs.close()  # so that a child that dies ends the wait
     peak, seconds = ours.recv()
@@ -84,6 +93,15 @@ def _infer(inferer: SlidingWindow, image: Path, out: Path, pipe: Connection) -> 
     before, began = _resident_gib("VmRSS"), perf_counter()
     inferer.infer(network, channels, volume, out)
     pipe.send((_resident_gib("VmHWM") - before, perf_counter() - began))
+
+
+def _forward(batch: int, pipe: Connection) -> None:
+    network = channels_last(RSUNet().build(1, Affinity12().channels)).eval()
+    with torch.inference_mode(), freed_memory_kept():
+        network(torch.zeros(1, 1, 1, 16, 16))
+        before, began = _resident_gib("VmRSS"), perf_counter()
+        network(torch.zeros(batch, 1, *WINDOW))
+        pipe.send((_resident_gib("VmHWM") - before, perf_counter() - began))
 
 
 def _resident_gib(key: str) -> float:
