@@ -42,6 +42,7 @@ class Checkpoint:
         device_random_state: the GPU's, where one was used.
         epoch_steps: how many steps `epoch_loss` is the sum of; None in files of the first format,
             which skipped no step.
+        global_batch: samples of a step, over all processes; None where it was not noted.
         nonfinite: steps in a row, up to this one, without a finite loss.
     """
 
@@ -59,6 +60,7 @@ class Checkpoint:
     device_random_state: torch.Tensor | None = None
     epoch_steps: int | None = None
     nonfinite: int = 0
+    global_batch: int | None = None
 
     def save(self, path: Path) -> None:
         """Write the checkpoint, whole or not at all.
@@ -80,9 +82,8 @@ class Checkpoint:
         """
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # what is odd about a file is told below, or harmless
+                # What is odd about a file is told below, or harmless.
+                warnings.simplefilter("ignore")
                 content = torch.load(path, map_location="cpu", weights_only=True)
         except FileNotFoundError as error:
             raise NeurokitError(f"there is no checkpoint {path}") from error

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -35,7 +35,8 @@ def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except RecipeError as error:
-        for problem in error.problems:
+        # Of several processes, all find the same.
+        for problem in error.problems if os.environ.get("RANK", "0") == "0" else ():
             click.echo(f"error: {problem}", err=True)
         sys.exit(error.exit_code)
     except NeurokitError as error:
@@ -156,9 +157,20 @@ def run(
             how = "interrupted" if signal == "SIGINT" else f"stopped by {signal}"
             if world().rank == 0:
                 click.echo(f"{how}; go on with: {_going_on(error.folder, mode)}", err=True)
-            sys.exit(_INTERRUPTED if signal == "SIGINT" else _STOPPED)
+            _leave(_INTERRUPTED if signal == "SIGINT" else _STOPPED)
         if world().rank == 0:
             _print_outcome(outcome)
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit; one of several processes at once, as taking leave may wait for others that are gone."""
+    from neurokit.distributed import world
+
+    if world().size > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _going_on(folder: Path, mode: str) -> str:

@@ -136,6 +136,7 @@ class MixedPrecision(nn.Module):
         self.precision = precision
         self._compiled: Callable[[torch.Tensor], torch.Tensor] | None = None
         if compiled:
+            log.info("compiling the network: its first answer may take minutes")
             self._compiled = torch.compile(network)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:

@@ -96,8 +96,8 @@ def joined(device: torch.device) -> Iterator[World]:
     except Exception as error:
         report_failure(error)  # before the others notice
         raise
-    finally:
-        part()
+    # Who fails or is stopped does not part: that may wait for others, who are going, too.
+    part()
 
 
 def part() -> None:
@@ -221,13 +221,13 @@ def _reason(message: str | dict[str, str]) -> str:
 
 
 def report_failure(error: BaseException) -> bool:
-    """Tell the launcher why this process fails; whether there is one that passes it on."""
-    if os.environ.get(_LAUNCHED) is None or "TORCHELASTIC_ERROR_FILE" not in os.environ:
+    """Tell the launcher why this process fails; whether it is ours, which passes it on."""
+    if "TORCHELASTIC_ERROR_FILE" not in os.environ:
         return False
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
     get_error_handler().record_exception(error)
-    return True
+    return _LAUNCHED in os.environ
 
 
 def _first_line(error: BaseException) -> str:

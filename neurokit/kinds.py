@@ -55,6 +55,15 @@ class Augmentation(Kind):
     def apply(self, batch: Batch, random: SampleRandom) -> Batch:
         """The changed batch, on the device it came on; draws only from `random`, per sample."""
 
+    def check(
+        self, patch_size: tuple[int, int, int], voxel_size_nm: tuple[float, float, float]
+    ) -> None:
+        """Refuse beforehand samples that `apply` would refuse.
+
+        Raises:
+            NeurokitError: it cannot change samples of this size, or of these voxels.
+        """
+
 
 class Target(Kind):
     """What the network learns to predict, computed from labels."""

@@ -25,7 +25,7 @@ class Param:
     Attributes:
         help: one sentence for `neurokit show`.
         low, high: inclusive bounds; of a sequence, the bounds of each element.
-        above: an exclusive lower bound.
+        above, below: exclusive bounds.
         choices: the only values allowed; of a sequence, of each element.
     """
 
@@ -33,6 +33,7 @@ class Param:
     low: float | None = None
     high: float | None = None
     above: float | None = None
+    below: float | None = None
     choices: tuple[Any, ...] | None = None
 
     def problem(self, value: object) -> str | None:
@@ -47,6 +48,8 @@ class Param:
                 return f"must be at least {self.low:g}, not {element}"
             if self.above is not None and not element > self.above:
                 return f"must be above {self.above:g}, not {element}"
+            if self.below is not None and not element < self.below:
+                return f"must be below {self.below:g}, not {element}"
             if self.high is not None and not element <= self.high:
                 return f"must be at most {self.high:g}, not {element}"
         return None
@@ -59,6 +62,7 @@ class Param:
         lower = f"at least {self.low:g}" if self.low is not None else ""
         lower = f"above {self.above:g}" if self.above is not None else lower
         upper = f"at most {self.high:g}" if self.high is not None else ""
+        upper = f"below {self.below:g}" if self.below is not None else upper
         return ", ".join(part for part in (lower, upper) if part)
 
 
@@ -77,6 +81,7 @@ def param(
     low: float | None = None,
     high: float | None = None,
     above: float | None = None,
+    below: float | None = None,
     choices: tuple[Any, ...] | None = None,
     factory: Callable[[], Any] | None = None,
 ) -> Any:
@@ -87,10 +92,11 @@ def param(
         help: one sentence, shown by `neurokit show`.
         low, high: inclusive bounds of a number, or of each number of a sequence.
         above: an exclusive lower bound, for what must be positive.
+        below: an exclusive upper bound.
         choices: the allowed values.
         factory: makes the default where it is mutable or a component.
     """
-    declared = Param(help, low, high, above, choices)
+    declared = Param(help, low, high, above, below, choices)
 
     def validate(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
         problem = declared.problem(value)

@@ -88,6 +88,11 @@ def _execute(
         kept = Run.open(resume)
         if mode == "test":
             checkpoint = checkpoint or kept.last_checkpoint
+        elif checkpoint is not None:
+            raise NeurokitError(
+                "--resume goes on from the run's own checkpoint; leave out --checkpoint, or "
+                "leave out --resume to start anew from its weights"
+            )
         else:
             _refuse_another_training(kept, recipe)
     plan = make_plan(recipe, mode, checkpoint)
@@ -139,11 +144,30 @@ def _run(
     return Run.create(recipe, outputs, plugins)
 
 
+# What changes neither samples nor weights: where they lie, how many go at once, what is looked at.
+# Of the batch, a checkpoint knows how many samples a step has, and refuses another number.
+_FREE = {
+    "batch_size",
+    "accumulate",
+    "volume_memory_gib",
+    "nonfinite_steps",
+    "keep_best",
+    "preview_every_epochs",
+    "validation",
+}
+
+
 def _refuse_another_training(run: Run, recipe: Recipe) -> None:
     """Going on with other data, weights or steps would give neither the old run nor the new."""
     before, now = to_table(run.recipe), to_table(recipe)
-    keys = ["seed", "target", "model", "loss", "optimizer", "schedule", "train"]
+    keys = ["seed", "target", "model", "loss", "optimizer", "schedule"]
     changed = [key for key in keys if before[key] != now[key]]
+    steps, steps_now = before["train"], now["train"]
+    changed += [
+        f"train.{key}"
+        for key in steps | steps_now
+        if key not in _FREE and steps.get(key) != steps_now.get(key)
+    ]
     if before["data"].get("train") != now["data"].get("train"):
         changed.append("data.train")
     if changed:

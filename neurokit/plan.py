@@ -65,6 +65,8 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
     test = _opened(recipe.data.test, "test") if mode != "train" else []
     _check_labelled_volumes(recipe, "training", train)
     _check_labelled_volumes(recipe, "validation", validation)
+    for augmentation in recipe.train.augmentations if train else ():
+        augmentation.check(recipe.train.patch_size, train[0].voxel_size_nm)
     for volume in test:
         recipe.inferer.check(channels, volume)
     if checkpoint is not None:

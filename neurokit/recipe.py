@@ -244,7 +244,16 @@ def _described(problems: list[Problem], source: _Source, file: Path) -> list[str
 
 
 def _origin(path: KeyPath, source: _Source, file: Path) -> Origin:
-    """Where the key, or the nearest table around it, was given."""
+    """Where the key, or the nearest table around it, was given.
+
+    A table that the command line has a part in is the command line's: it had the last word.
+    """
+    if any(
+        origin[0] == _COMMAND_LINE and len(key) > len(path) and key[: len(path)] == path
+        for key, origin in source.origins.items()
+        if path
+    ):
+        return _COMMAND_LINE, 0
     for depth in range(len(path), 0, -1):
         if path[:depth] in source.origins:
             return source.origins[path[:depth]]

@@ -88,6 +88,7 @@ class Training:
         help="share that the averaged weights keep each step, such as 0.999; they are then used "
         "for inference; 0 averages nothing",
         low=0,
+        below=1,
     )
     nonfinite_steps: int = param(
         3, help="steps in a row without a finite loss after which training stops", low=1
@@ -104,10 +105,6 @@ class Training:
     )
     augmentations: tuple[Augmentation, ...] = param((), help="changes of samples, in order")
     validation: Validation = param(factory=Validation, help="how a training is watched")
-
-    def __attrs_post_init__(self) -> None:
-        if not self.ema_decay < 1:
-            raise NeurokitError(f"ema_decay must be below 1, not {self.ema_decay}")
 
 
 @frozen(kw_only=True)

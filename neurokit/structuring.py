@@ -216,7 +216,7 @@ def _component_hook(
         name = value.get("use")
         if not isinstance(name, str):
             path: Path = ("use",) if "use" in value else ()
-            raise Invalid([Problem(path, f'needs use = "name", the name of a {kind.kind}')])
+            raise Invalid([Problem(path, f'needs use = "name", the name of {_a(kind.kind)}')])
         try:
             component = find_component(kind.kind, name)
         except NeurokitError as error:
@@ -245,6 +245,10 @@ def _collect(items: Iterable[Item]) -> tuple[dict[Any, Any], list[Problem]]:
         except Invalid as error:
             problems += [Problem((key, *each.path), each.message) for each in error.problems]
     return done, problems
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def _require_table(value: Any) -> None:

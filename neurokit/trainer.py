@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import resource
 import sys
@@ -28,13 +29,15 @@ from neurokit.device import (
     use_threads,
     wants_compiling,
 )
-from neurokit.distributed import World, first_said, mean_over_processes, world
+from neurokit.distributed import World, agreed, first_said, mean_over_processes, world
 from neurokit.errors import NeurokitError
 from neurokit.previews import Preview
 from neurokit.recipe import to_toml
 from neurokit.samples import Samples
 from neurokit.sampling import SampleRandom
 from neurokit.schema import Recipe
+
+log = logging.getLogger("neurokit")
 
 # Below this scale gradients overflow float16 without any scaling: something else is wrong.
 _LEAST_SCALE = 1.0
@@ -113,6 +116,12 @@ class Trainer:
             NeurokitError: the checkpoint is of another network, loss or optimizer.
         """
         checkpoint.restore_model(self.network, path)
+        if checkpoint.global_batch not in (None, self.global_batch):
+            raise NeurokitError(
+                f"{path} was trained with {checkpoint.global_batch} samples a step, and would go "
+                f"on with {self.global_batch}; train.batch_size times train.accumulate times the "
+                f"number of processes must stay the same"
+            )
         try:
             self.loss.load_state_dict(checkpoint.loss)
             self.optimizer.load_state_dict(checkpoint.optimizer)
@@ -162,6 +171,7 @@ class Trainer:
             device_random_state=torch.cuda.get_rng_state(self.device) if cuda else None,
             epoch_steps=self.epoch_steps,
             nonfinite=self.nonfinite,
+            global_batch=self.global_batch,
         )
 
     def steps(self, samples: Samples) -> Iterator[dict[str, float]]:
@@ -235,6 +245,10 @@ class Trainer:
         loss, *terms, gradient_norm = torch.cat([said, norm.to(said)[None]]).tolist()
         if not self._update(loss, gradient_norm):
             self.nonfinite += 1
+            log.warning(
+                "step %d changed no weight: its loss is %g with a gradient of norm %g",
+                *(self.step + 1, loss, gradient_norm),
+            )
             if self.nonfinite >= self.recipe.train.nonfinite_steps:
                 raise self._not_finite(loss, gradient_norm, samples)
             # Running statistics have taken in what was not finite, and would never be rid of it.
@@ -306,14 +320,18 @@ class Trainer:
     def _culprit(self, samples: Samples) -> str:
         """Which sample of the step makes its loss so, tried one by one."""
         found = None
+        harmless = False
         for indices in self._indices():
             for index in indices:
                 request = (self.step, [index])
                 (batch,) = self._prepared(samples, [request])
                 loss, _ = self.loss(self.forward(batch.image_BCZYX), batch.target_BCZYX, batch.mask)
+                harmless = harmless or math.isfinite(loss.item())
                 if found is None and not math.isfinite(loss.item()):
                     (place,) = samples.places(self._random(self.step, [index]))
                     found = f"its sample {index} ({place}) alone makes it so"
+        if not agreed(harmless) and self.global_batch > 1:
+            return "every sample of it alone makes it so, so the weights have gone astray"
         return first_said(found) or "no sample of it alone makes it so"
 
     def _random(self, step: int, indices: Sequence[int]) -> SampleRandom:

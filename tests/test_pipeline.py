@@ -211,6 +211,47 @@ def test_another_training_does_not_go_on_in_its_place(work: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("harmless", ["train.volume_memory_gib=0", "train.keep_best=1"])
+def test_what_changes_no_weight_may_be_changed_on_going_on(tiny: Path, harmless: str) -> None:
+    first = execute(load_recipe(tiny, SHORT), "train")
+    again = execute(load_recipe(tiny, [*SHORT, harmless]), "train", resume=first.folder)
+    assert again.folder == first.folder
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "train.epochs=9",
+            "{run} was trained with another train.epochs; continue it with its own ",
+        ),
+        (
+            "train.batch_size=5",
+            "{run}/checkpoints/last.ckpt was trained with 2 samples a step, and would go on with "
+            "5; train.batch_size times train.accumulate times the number of processes must stay "
+            "the same",
+        ),
+    ],
+)
+def test_what_changes_the_weights_may_not(tiny: Path, override: str, message: str) -> None:
+    first = execute(load_recipe(tiny, SHORT), "train")
+    with pytest.raises(NeurokitError) as caught:
+        execute(load_recipe(tiny, [*SHORT, override]), "train", resume=first.folder)
+    assert str(caught.value).startswith(message.format(run=first.folder))
+
+
+def test_a_resumed_run_has_its_own_checkpoint(tiny: Path) -> None:
+    first = execute(load_recipe(tiny, SHORT), "train")
+    with pytest.raises(NeurokitError) as caught:
+        execute(
+            load_recipe(tiny, SHORT), "train", checkpoint=Path("other.ckpt"), resume=first.folder
+        )
+    assert str(caught.value) == (
+        "--resume goes on from the run's own checkpoint; leave out --checkpoint, or leave out "
+        "--resume to start anew from its weights"
+    )
+
+
 def test_training_alone_needs_no_test_volumes(tiny: Path) -> None:
     recipe = load_recipe(tiny, [*SHORT, "data={train={use='phantom', shape=[8, 40, 48]}}"])
     outcome = execute(recipe, "train", outputs=Path("elsewhere"))
@@ -256,6 +297,15 @@ def test_testing_needs_a_network(tiny: Path) -> None:
             "the view 't' of inferer.test_time_augmentation cannot be used: it shows the affinity "
             "y1 as x1, which no channel is; leave it out of views, or add that channel to the "
             "target",
+        ),
+        (
+            ["train.patch_size=[4,24,32]"],
+            "rotate90 cannot turn samples of 24 x 32 voxels in the plane yx; make the two sizes "
+            "equal in train.patch_size, or leave the plane out",
+        ),
+        (
+            ["inferer.memory_gib=1e-4"],
+            "inference takes 0.01 GiB at least, and has 0.00; raise inferer.memory_gib, or lower ",
         ),
         (["system.num_gpus=99", "system.device=auto"], "system.num_gpus is 99 and 0 can be seen"),
         (

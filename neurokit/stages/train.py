@@ -131,9 +131,21 @@ def _close_epoch(run: Run, trainer: Trainer, epoch: int) -> float:
     trainer.epoch_loss, trainer.epoch_steps = 0.0, 0
     log.info("epoch %d of %d: loss %.4f", epoch, settings.epochs, loss)
     name = f"epoch={epoch:03d}-train_loss_total_epoch={loss:.4f}.ckpt"
+    before = trainer.best
     ranked = sorted([*trainer.best, (loss, name)])
     displaced = ranked[settings.keep_best :]
     trainer.best = ranked[: settings.keep_best]
+    if trainer.nonfinite:
+        # Weights that give no finite loss are none to go on from, or to keep among the best.
+        log.warning("epoch %d ends without a finite loss, and is not saved", epoch)
+        if trainer.step == trainer.total_steps:
+            raise NeurokitError(
+                f"the training ends without a finite loss, for {trainer.nonfinite} steps in a row, "
+                f"and its weights are not saved; lower optimizer.lr, or look at the data"
+            )
+        trainer.best = before
+        trainer.between_steps = True
+        return loss
     _save(run, trainer, run.last_checkpoint)
     run.written(run.last_checkpoint)
     _keep_if_best(run, trainer)

@@ -140,7 +140,8 @@ def _anywhere(draws: Draws, length: int, size: int) -> slice:
 
 def _blurred(plane_CYX: torch.Tensor, axis: int, sigma: float) -> torch.Tensor:
     """Gaussian blur along an axis, by a sigma in voxels, mirrored at the ends, cut at 3 sigma."""
-    size, reach = plane_CYX.shape[axis], ceil(3 * sigma)
+    size = plane_CYX.shape[axis]
+    reach = min(ceil(3 * sigma), 2 * size)  # beyond, the mirrored section only repeats itself
     around = torch.arange(-reach, size + reach, device=plane_CYX.device)
     extended = plane_CYX.index_select(axis, mirrored_places(around, size))
     weights = [exp(-0.5 * (offset / sigma) ** 2) for offset in range(-reach, reach + 1)]

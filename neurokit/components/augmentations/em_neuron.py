@@ -48,13 +48,10 @@ class EmNeuron(Augmentation):
     contrast: Augmentation = param(factory=Contrast, help="grey values of whole samples")
     noise: Augmentation = param(factory=Noise, help="noise of the detector")
 
-    def apply(self, batch: Batch, random: SampleRandom) -> Batch:
-        """The batch, changed by every part in turn.
-
-        Raises:
-            NeurokitError: a part does not do for samples of this size, or for these voxels.
-        """
-        for part in (
+    @property
+    def parts(self) -> tuple[Augmentation, ...]:
+        """The augmentations, in the order in which they are made."""
+        return (
             self.flip,
             self.rotate90,
             self.warp,
@@ -62,6 +59,20 @@ class EmNeuron(Augmentation):
             self.section_contrast,
             self.contrast,
             self.noise,
-        ):
+        )
+
+    def check(
+        self, patch_size: tuple[int, int, int], voxel_size_nm: tuple[float, float, float]
+    ) -> None:
+        for part in self.parts:
+            part.check(patch_size, voxel_size_nm)
+
+    def apply(self, batch: Batch, random: SampleRandom) -> Batch:
+        """The batch, changed by every part in turn.
+
+        Raises:
+            NeurokitError: a part does not do for samples of this size, or for these voxels.
+        """
+        for part in self.parts:
             batch = part.apply(batch, random)
         return batch

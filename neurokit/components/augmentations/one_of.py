@@ -33,6 +33,12 @@ class OneOf(Augmentation):
         if self.weights and sum(self.weights) == 0:
             raise NeurokitError("weights must not all be 0")
 
+    def check(
+        self, patch_size: tuple[int, int, int], voxel_size_nm: tuple[float, float, float]
+    ) -> None:
+        for choice in self.choices:
+            choice.check(patch_size, voxel_size_nm)
+
     def apply(self, batch: Batch, random: SampleRandom) -> Batch:
         """The batch, each chosen sample changed by one of the choices."""
         return change_chosen(batch, random, self.probability, self._changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isclose
 from typing import Literal, get_args
 
@@ -44,6 +45,12 @@ class Rotate90(Augmentation):
     )
     probability: float = param(0.5, help="chance of a turn in each plane", low=0, high=1)
 
+    def check(
+        self, patch_size: tuple[int, int, int], voxel_size_nm: tuple[float, float, float]
+    ) -> None:
+        for plane in self.planes:
+            _check_turnable(plane, patch_size, voxel_size_nm)
+
     def apply(self, batch: Batch, random: SampleRandom) -> Batch:
         """The turned batch.
 
@@ -52,7 +59,7 @@ class Rotate90(Augmentation):
         """
         image, labels = batch.image_BCZYX, batch.labels_BZYX
         for plane in self.planes:
-            _check_turnable(plane, batch)
+            _check_turnable(plane, batch.labels_BZYX.shape[1:], batch.voxel_size_nm)
             dimensions = (_dimension(plane[0]), _dimension(plane[1]))
             turned = random.happens(self.probability)
             quarters = random.integers(1, 4)
@@ -74,15 +81,14 @@ def _replace(kept: torch.Tensor, chosen_B: torch.Tensor, changed: torch.Tensor) 
     return torch.where(chosen_B.reshape(-1, *[1] * (kept.ndim - 1)), changed, kept)
 
 
-def _check_turnable(plane: str, batch: Batch) -> None:
+def _check_turnable(plane: str, sizes: Sequence[int], lengths: Sequence[float]) -> None:
+    """Refuse planes of samples ZYX, or of their voxels, that a quarter turn would change."""
     first, second = (_dimension(axis) for axis in plane)
-    sizes = batch.labels_BZYX.shape
     if sizes[first] != sizes[second]:
         raise NeurokitError(
             f"rotate90 cannot turn samples of {sizes[first]} x {sizes[second]} voxels in the plane "
             f"{plane}; make the two sizes equal in train.patch_size, or leave the plane out"
         )
-    lengths = batch.voxel_size_nm
     if not isclose(lengths[first], lengths[second]):
         raise NeurokitError(
             f"rotate90 cannot turn voxels of {lengths[first]:g} x {lengths[second]:g} nm in the "

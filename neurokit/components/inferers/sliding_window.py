@@ -65,7 +65,7 @@ class SlidingWindow(Inferer):
 
     window: Size = param(help="voxels (z, y, x) that the network sees at once", low=1)
     overlap: float = param(
-        0.5, help="share of a window that the next one covers too, below 1", low=0
+        0.5, help="share of a window that the next one covers too", low=0, below=1
     )
     sw_batch_size: int = param(
         4, help="windows that run through the network together, at most", low=1
@@ -89,8 +89,6 @@ class SlidingWindow(Inferer):
     )
 
     def __attrs_post_init__(self) -> None:
-        if not self.overlap < 1:
-            raise NeurokitError(f"overlap must be below 1, not {self.overlap}")
         _, y, x = self.window
         turned = [view.name for view in self.test_time_augmentation.seen if view.transposed]
         if turned and y != x:
@@ -106,7 +104,8 @@ class SlidingWindow(Inferer):
     def check(self, channels: Sequence[Channel], volume: Volume) -> None:
         check_storage(channels, self.storage)
         self._check_voxels(volume)
-        self._seen_by(nn.Identity(), channels)
+        network = self._seen_by(nn.Identity(), channels)
+        make_plan(self._axes(volume), self._limits(network, channels, torch.device("cpu")))
 
     def infer(
         self, module: nn.Module, channels: Sequence[Channel], volume: Volume, out: Path
@@ -123,16 +122,8 @@ class SlidingWindow(Inferer):
         device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
         self.check(channels, volume)
         network = self._seen_by(module, channels)
-        z, y, x = (
-            Axis(size, window, pad, self.overlap)
-            for size, window, pad in zip(volume.shape, self.window, self.pad, strict=True)
-        )
-        limits = Limits(
-            memory=_bytes_allowed(self.memory_gib, device),
-            batch=self.sw_batch_size,
-            channels=len(channels),
-            in_views=not network.plain,
-        )
+        z, y, x = self._axes(volume)
+        limits = self._limits(network, channels, device)
         sweep = Sweep(
             network=network,
             channels=tuple(channels),
@@ -164,6 +155,23 @@ class SlidingWindow(Inferer):
         """The network, asked about each view of a window."""
         augmentation = self.test_time_augmentation
         return Ensemble(module, channels, augmentation.seen, augmentation.ensemble)
+
+    def _axes(self, volume: Volume) -> tuple[Axis, Axis, Axis]:
+        z, y, x = (
+            Axis(size, window, pad, self.overlap)
+            for size, window, pad in zip(volume.shape, self.window, self.pad, strict=True)
+        )
+        return z, y, x
+
+    def _limits(
+        self, network: Ensemble, channels: Sequence[Channel], device: torch.device
+    ) -> Limits:
+        return Limits(
+            memory=_bytes_allowed(self.memory_gib, device),
+            batch=self.sw_batch_size,
+            channels=len(channels),
+            in_views=not network.plain,
+        )
 
     def _check_voxels(self, volume: Volume) -> None:
         _, y, x = volume.voxel_size_nm
