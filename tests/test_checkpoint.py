@@ -39,6 +39,7 @@ def _checkpoint() -> Checkpoint:
         device_random_state=torch.arange(16, dtype=torch.uint8),
         epoch_steps=3,
         nonfinite=2,
+        global_batch=4,
     )
 
 
@@ -137,7 +138,8 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
         )
     lacking = ["model, loss, optimizer, random_state, epoch_loss, best"]
     lacking += [
-        f"{lacking[0]}, averaged, scaler, precision, device_random_state, epoch_steps, nonfinite"
+        f"{lacking[0]}, averaged, scaler, precision, device_random_state, epoch_steps, nonfinite, "
+        "global_batch"
     ]
     for number, names in enumerate(lacking, 1):
         torch.save({"neurokit_checkpoint": number, "step": 3, "recipe": ""}, tmp_path / "b.ckpt")
