@@ -25,6 +25,7 @@ from neurokit.params import param
 from neurokit.progress import track
 
 if TYPE_CHECKING:
+    from neurokit.activation import activate
     from neurokit.affinity import (
         Origin,
         affinity_channels,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     )
     from neurokit.allocator import freed_memory_kept
     from neurokit.atomic import replacing
+    from neurokit.device import out_of_memory
     from neurokit.distributed import process_count, sum_over_processes
     from neurokit.hooks import hookimpl
     from neurokit.prediction import Prediction, create_prediction
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     )
 
 _FETCHED = {
+    "activate": "neurokit.activation",
     "affinity_channels": "neurokit.affinity",
     "Origin": "neurokit.affinity",
     "axis_order": "neurokit.affinity",
@@ -60,6 +63,7 @@ _FETCHED = {
     "erode_contacts": "neurokit.affinity",
     "freed_memory_kept": "neurokit.allocator",
     "replacing": "neurokit.atomic",
+    "out_of_memory": "neurokit.device",
     "process_count": "neurokit.distributed",
     "sum_over_processes": "neurokit.distributed",
     "hookimpl": "neurokit.hooks",
@@ -97,6 +101,7 @@ __all__ = [
     "Schedule",
     "Target",
     "Volume",
+    "activate",
     "affinity_channels",
     "axis_order",
     "channel_indices",
@@ -110,6 +115,7 @@ __all__ = [
     "mirrored",
     "offset_name",
     "open_array",
+    "out_of_memory",
     "param",
     "process_count",
     "replacing",

@@ -15,11 +15,13 @@ _FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
+def activate(logits: torch.Tensor, channel: Channel) -> torch.Tensor:
+    """Logits of one channel, of any shape, through its activation, in a new tensor."""
+    return _FUNCTIONS[channel.activation](logits)
+
+
 def activated(logits_CZYX: torch.Tensor, channels: Sequence[Channel]) -> torch.Tensor:
     """Logits, channel by channel, through the activation that the channel declares."""
     return torch.stack(
-        [
-            _FUNCTIONS[channel.activation](plane)
-            for channel, plane in zip(channels, logits_CZYX, strict=True)
-        ]
+        [activate(plane, channel) for channel, plane in zip(channels, logits_CZYX, strict=True)]
     )

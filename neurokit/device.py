@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from neurokit.distributed import world
-from neurokit.errors import NeurokitError
+from neurokit.errors import NeurokitError, first_line
 from neurokit.schema import System
 
 log = logging.getLogger("neurokit")
@@ -153,8 +153,7 @@ class MixedPrecision(nn.Module):
                 if out_of_memory(error):
                     raise
                 # A fault of the network's own shows again below.
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                log.warning("torch.compile cannot be used, going on without: %s", reason)
+                log.warning("torch.compile cannot be used, going on without: %s", first_line(error))
                 self._compiled = None
         logits: torch.Tensor = self.network(image)
         return logits

@@ -19,7 +19,7 @@ import torch
 from attrs import frozen
 from torch import distributed
 
-from neurokit.errors import NeurokitError
+from neurokit.errors import NeurokitError, first_line
 
 _LAUNCHED = "NEUROKIT_LAUNCHED"
 # Others wait while the first process segments a validation volume. Whoever dies is noticed sooner:
@@ -88,7 +88,7 @@ def joined(device: torch.device) -> Iterator[World]:
         )
     except (RuntimeError, ValueError) as error:
         raise NeurokitError(
-            f"process {place.rank} of {place.size} does not find the others: {_first_line(error)}; "
+            f"process {place.rank} of {place.size} does not find the others: {first_line(error)}; "
             f"check MASTER_ADDR and MASTER_PORT"
         ) from error
     try:
@@ -228,7 +228,3 @@ def report_failure(error: BaseException) -> bool:
 
     get_error_handler().record_exception(error)
     return _LAUNCHED in os.environ
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

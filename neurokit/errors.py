@@ -1,6 +1,11 @@
 """What neurokit raises when something outside its own code is wrong."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, in one line; its name where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class NeurokitError(Exception):
     """Something a user can mend: one line saying what was wrong, where, and what to do.
 

@@ -1,13 +1,36 @@
-"""Scores: the names under which the values of a recipe's metrics are kept apart."""
+"""Scores: what a recipe's metrics say, under names that keep them apart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import Any
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from neurokit.errors import NeurokitError
 from neurokit.kinds import Metric
+from neurokit.volumes import Volume
+
+
+def scores_of(
+    metrics: Sequence[Metric], segmentation_ZYX: NDArray[np.integer[Any]], truth: Volume
+) -> dict[str, float]:
+    """Every score of a segmentation, by metric key and `score_suffixes`."""
+    return {
+        f"{key}{suffix}": value
+        for metric, suffix in zip(metrics, score_suffixes(metrics), strict=True)
+        for key, value in metric.score(segmentation_ZYX, truth).items()
+    }
+
+
+def mean_scores(volumes: Iterable[dict[str, float]]) -> dict[str, float]:
+    """The mean of each score over the volumes that have it."""
+    each = list(volumes)
+    keys = dict.fromkeys(key for scores in each for key in scores)
+    return {key: fmean(scores[key] for scores in each if key in scores) for key in keys}
 
 
 def score_suffixes(metrics: Sequence[Metric]) -> list[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
 
 from neurokit.atomic import write_text
 from neurokit.run import Run
-from neurokit.scores import score_suffixes
+from neurokit.scores import mean_scores, scores_of
 from neurokit.volumes import StoredArray, Volume
 
 
@@ -26,21 +25,14 @@ def evaluate(
     """
     with run.stage("evaluate"):
         metrics = run.recipe.metrics
-        volumes: dict[str, dict[str, float]] = {}
-        for volume, stored in results:
-            segmentation = np.asarray(stored[...])
-            volumes[volume.name] = {
-                f"{key}{suffix}": value
-                for metric, suffix in zip(metrics, score_suffixes(metrics), strict=True)
-                for key, value in metric.score(segmentation, volume).items()
-            }
-        keys = dict.fromkeys(key for each in volumes.values() for key in each)
+        volumes = {
+            volume.name: scores_of(metrics, np.asarray(stored[...]), volume)
+            for volume, stored in results
+        }
         scores = {
             "checkpoint": str(checkpoint),
             "step": step,
-            "mean": {
-                key: fmean(each[key] for each in volumes.values() if key in each) for key in keys
-            },
+            "mean": mean_scores(volumes.values()),
             "volumes": volumes,
         }
         write_text(out, json.dumps(scores, indent=2) + "\n")

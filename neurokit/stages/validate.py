@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
 
 from neurokit import progress
 from neurokit.run import Run
 from neurokit.samples import Samples
-from neurokit.scores import score_suffixes
+from neurokit.scores import mean_scores, scores_of
 from neurokit.stopping import StopRequested, stop_if_asked
 from neurokit.trainer import Trainer
 from neurokit.volumes import Volume
@@ -67,16 +66,8 @@ class Validation:
                 segmentation = np.asarray(recipe.decoder.decode(prediction))
             finally:
                 _remove(file)
-            each.append(
-                {
-                    f"{key}{suffix}": value
-                    for metric, suffix in zip(
-                        recipe.metrics, score_suffixes(recipe.metrics), strict=True
-                    )
-                    for key, value in metric.score(segmentation, volume).items()
-                }
-            )
-        return {key: fmean(scores[key] for scores in each) for key in each[0]}
+            each.append(scores_of(recipe.metrics, segmentation, volume))
+        return mean_scores(each)
 
 
 def _remove(file: Path) -> None:

@@ -104,8 +104,3 @@ def source_of(path: Path, inside: str = "") -> str:
     """Identifies a file's content by its place, size and date."""
     state = path.stat()
     return f"{path.resolve()}::{inside} {state.st_size} bytes {state.st_mtime_ns} ns"
-
-
-def first_line(error: Exception) -> str:
-    """An error of a library in one line."""
-    return (str(error).splitlines() or [type(error).__name__])[0]

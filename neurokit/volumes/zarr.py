@@ -11,10 +11,10 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from neurokit.errors import NeurokitError
+from neurokit.errors import NeurokitError, first_line
 from neurokit.volumes.choices import no_array, only_array
 from neurokit.volumes.indexing import Place
-from neurokit.volumes.stored import StoredArray, first_line
+from neurokit.volumes.stored import StoredArray
 
 
 @frozen(kw_only=True)

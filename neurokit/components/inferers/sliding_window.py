@@ -21,6 +21,7 @@ from neurokit import (
     Volume,
     create_prediction,
     freed_memory_kept,
+    out_of_memory,
     param,
     require_space,
     track,
@@ -198,9 +199,7 @@ def _out_of_memory_explained() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        signs = ("out of memory", "not enough memory", "DefaultCPUAllocator")
-        known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not known and not any(sign in str(error) for sign in signs):
+        if not out_of_memory(error):
             raise
         raise NeurokitError(
             "memory ran out during inference; lower inferer.sw_batch_size, inferer.window or "

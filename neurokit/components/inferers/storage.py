@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 
-from neurokit import Channel, NeurokitError
+from neurokit import Channel, NeurokitError, activate
 
 Storage = Literal["float32", "float16", "uint8"]
-
-_ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "none": torch.clone,
-}
 
 
 def check_storage(channels: Sequence[Channel], storage: Storage) -> None:
@@ -35,7 +29,7 @@ def check_storage(channels: Sequence[Channel], storage: Storage) -> None:
 
 def stored(logits: torch.Tensor, channel: Channel, storage: Storage) -> torch.Tensor:
     """Activated values in a new tensor of the type of `storage`; round(255 p) in uint8."""
-    values = _ACTIVATIONS[channel.activation](logits)
+    values = activate(logits, channel)
     if storage == "uint8":
         return values.mul_(255).round_().to(torch.uint8)
     return values.to(torch.float16 if storage == "float16" else torch.float32)
