@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from neurokit.graph.fragments import Agglomeration
     from neurokit.prediction import Prediction
     from neurokit.sampling import Batch, SampleRandom
     from neurokit.volumes import Volume
@@ -164,6 +165,8 @@ class Decoder(Kind):
     """How a prediction becomes a segmentation."""
 
     kind = "decoder"
+    quick_parameters: ClassVar[tuple[str, ...]] = ()
+    """Parameters whose other values cost little once one has been tried."""
 
     @abstractmethod
     def decode(self, prediction: Prediction) -> NDArray[np.integer]:
@@ -172,6 +175,14 @@ class Decoder(Kind):
     def required_channels(self) -> tuple[str, ...]:
         """The names of the channels that it reads, so that they can be checked beforehand."""
         return ()
+
+    def agglomerate(self, prediction: Prediction) -> Agglomeration | None:
+        """What `decode` gives, as fragments and the segment of each; None if it works otherwise.
+
+        A search decodes by this where it can: what is computed on the way is kept by
+        `neurokit.graph.keeping` for the next settings, and scored without touching voxels.
+        """
+        return None
 
 
 class Metric(Kind):
@@ -188,6 +199,12 @@ class Metric(Kind):
     @abstractmethod
     def score(self, segmentation: NDArray[np.integer], truth: Volume) -> dict[str, float]:
         """Named scores of a segmentation ZYX against the labels of `truth`."""
+
+    def score_agglomeration(
+        self, agglomeration: Agglomeration, truth: Volume
+    ) -> dict[str, float] | None:
+        """What `score` gives for a segmentation made of fragments; None if it needs the voxels."""
+        return None
 
 
 KINDS: dict[str, type[Kind]] = {

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neurokit.channels import Activation, Channel, Offset, channel_indices
 from neurokit.errors import NeurokitError
+from neurokit.graph.affinities import Affinities, as_float
 from neurokit.volumes import ArrayLike, open_array
 
 DATASET = "main"
@@ -28,11 +29,13 @@ class Prediction:
             array, or one in a file.
         channels: one for each plane of `values`.
         voxel_size_nm: edge lengths of a voxel in nanometres (z, y, x).
+        fingerprint: of what it was made from; None where that is not known.
     """
 
     values: ArrayLike
     channels: tuple[Channel, ...]
     voxel_size_nm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    fingerprint: str | None = None
 
     def __attrs_post_init__(self) -> None:
         if len(self.values.shape) != 4 or self.values.shape[0] != len(self.channels):
@@ -55,12 +58,19 @@ class Prediction:
         Raises:
             NeurokitError: there is no such channel.
         """
+        return as_float(self.select_stored(names))
+
+    def select_stored(self, names: Sequence[str]) -> Affinities:
+        """The same without dividing: values stored as uint8 stay as they are.
+
+        Raises:
+            NeurokitError: there is no such channel.
+        """
         indices = channel_indices(self.channels, names)
-        selected = np.empty((len(indices), *self.shape), np.float32)
+        stored = np.uint8 if self.values.dtype == np.uint8 else np.float32
+        selected = np.empty((len(indices), *self.shape), stored)
         for plane_ZYX, index in zip(selected, indices, strict=True):
             plane_ZYX[...] = self.values[index]
-        if self.values.dtype == np.uint8:
-            selected /= 255
         return selected
 
     @classmethod
@@ -83,7 +93,7 @@ class Prediction:
             for entry in json.loads(attributes["channels"])
         )
         z, y, x = (float(length) for length in attributes["voxel_size_nm"])
-        return cls(values, channels, (z, y, x))
+        return cls(values, channels, (z, y, x), attributes.get("fingerprint"))
 
 
 def create_prediction(

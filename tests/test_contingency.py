@@ -10,7 +10,7 @@ import pytest
 
 from neurokit import NeurokitError
 from neurokit.graph import contingency as module
-from neurokit.graph.contingency import Contingency, contingency, run_starts
+from neurokit.graph.contingency import Contingency, contingency, grouped
 
 
 def counted(first: Any, second: Any) -> Any:
@@ -103,8 +103,36 @@ def test_shapes_must_agree() -> None:
     )
 
 
-def test_runs_end_where_any_of_the_labels_changes() -> None:
-    first = np.array([1, 1, 1, 2, 2, 2])
-    second = np.array([5, 5, 6, 6, 6, 5])
-    assert run_starts(first, second).tolist() == [0, 2, 3, 5]
-    assert run_starts(first[:0], second[:0]).tolist() == []
+def test_small_signed_types_may_be_used_in_full() -> None:
+    first = np.array([[[-20_000, 20_000, 20_000, 0]]], dtype=np.int16)
+    second = np.array([[[100, -100, 100, 127]]], dtype=np.int8)
+    assert listed(contingency(first, second)) == [
+        ((-20_000, 100), 1),
+        ((0, 127), 1),
+        ((20_000, -100), 1),
+        ((20_000, 100), 1),
+    ]
+
+
+def same(one: Contingency, other: Contingency) -> bool:
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        and getattr(one, name).dtype == getattr(other, name).dtype
+        for name in ("row_ids", "column_ids", "rows", "columns", "counts")
+    )
+
+
+@pytest.mark.parametrize("largest", [0, 1, 3, 12, 2**32 - 1, 2**64 - 1])
+@pytest.mark.parametrize("shape", [(4, 5, 6), (1, 6, 5), (1, 1, 1), (0, 2, 3)])
+def test_grouping_columns_is_looking_up_voxels(shape: tuple[int, ...], largest: int) -> None:
+    random = np.random.default_rng(largest % 97)
+    truth = random.integers(-1, 4, shape)
+    fragments = random.integers(0, 30, shape).astype(np.uint32)
+    # Ids that do not occur may stand in a lookup as well.
+    lookup = random.integers(0, largest, 40, dtype=np.uint64, endpoint=True)
+    lookup[random.random(40) < 0.3] = 0
+    for smaller in (np.uint16, np.uint32, np.uint64):
+        each: Any = lookup.astype(smaller)
+        table = grouped(contingency(truth, fragments), each)
+        assert same(table, contingency(truth, each[fragments]))
+        assert listed(table) == sorted(counted(truth, each[fragments]).items())

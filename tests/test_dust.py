@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neurokit.graph import dust as module
 from neurokit.graph.dust import Dust
-from neurokit.graph.partition import compact, id_type, joined
+from neurokit.graph.partition import compact, id_type, joined, set_sizes
 
 
 def slow_lookup(dust: Dust, sizes: Any, first: Any, second: Any, affinity: Any) -> Any:
@@ -56,6 +57,38 @@ def test_equals_the_slow_merge(seed: int) -> None:
     assert dust.lookup(sizes, first, second, affinity).tolist() == expected
 
 
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+@pytest.mark.parametrize("levels", [1, 2, 256, 2**50])
+def test_contacts_are_taken_from_the_strongest_equal_ones_in_order(
+    levels: int, precision: Any
+) -> None:
+    random = np.random.default_rng(levels % 11)
+    affinity = (random.integers(1, levels, 3000, endpoint=True) / levels).astype(precision)
+    affinity[:4] = 1, 1e-300, 5e-324, 1
+    affinity[4:40] = 0.5 - 2.0**-52 * random.integers(0, 9, 36)
+    affinity = affinity[affinity > 0]
+    order = module._strongest_first(affinity.astype(np.float64))
+    assert order.tolist() == np.argsort(-affinity, kind="stable").tolist()
+
+
+def test_only_small_ids_can_be_joined_to_others() -> None:
+    dust = Dust(merge_size=5)
+    assert dust.small(np.array([0, 4, 5, 6])).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("type_", [np.uint16, np.uint32, np.int64, np.uint64])
+def test_ids_and_sizes_may_have_any_type(type_: Any) -> None:
+    sizes = np.array([9, 50, 5, 50], type_)
+    first, second = np.array([1, 2], type_), np.array([2, 3], type_)
+    affinity = np.array([0.5, 0.6], np.float32)
+    given = [each.copy() for each in (sizes, first, second, affinity)]
+    assert Dust().lookup(sizes, first, second, affinity).tolist() == [0, 0, 0, 0]
+    dust = Dust(merge_size=10, merge_affinity=0.3, remove_size=50)
+    assert dust.lookup(sizes, first, second, affinity).tolist() == [0, 1, 2, 2]
+    for array, before in zip((sizes, first, second, affinity), given, strict=True):
+        assert np.array_equal(array, before)
+
+
 def looked_up(dust: Dust, sizes: Any, contacts: Any) -> Any:
     first, second, affinity = (np.array(column) for column in zip(*contacts, strict=True))
     return dust.lookup(np.array(sizes), first, second, affinity).tolist()
@@ -78,6 +111,8 @@ def test_specks_that_have_grown_large_stop_joining() -> None:
     dust = Dust(merge_size=10, merge_affinity=0.0, remove_size=0)
     contacts = [(1, 2, 0.9), (2, 3, 0.8), (3, 4, 0.7)]
     assert looked_up(dust, [0, 6, 6, 50, 4], contacts) == [0, 1, 1, 2, 2]
+    assert looked_up(dust, [0, 6, 4, 50, 4], contacts) == [0, 1, 1, 2, 2]
+    assert looked_up(dust, [0, 6, 3, 50, 4], contacts) == [0, 1, 1, 1, 1]
 
 
 def test_what_stays_small_is_removed_and_ids_close_up() -> None:
@@ -101,6 +136,25 @@ def test_joined_sets_are_named_by_their_smallest_kept_id() -> None:
     sets = joined(8, np.array([6, 5, 7]), np.array([1, 3, 5]))
     kept = np.array([True, False, True, True, True, True, True, True])
     assert compact(sets, kept).tolist() == [0, 0, 1, 2, 3, 2, 4, 2]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_joined_sets_are_the_connected_parts(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    count = int(random.integers(1, 40))
+    first, second = random.integers(0, count, (2, int(random.integers(0, 40))))
+    groups = {member: {member} for member in range(count)}
+    for one, other in zip(first.tolist(), second.tolist(), strict=True):
+        union = groups[one] | groups[other]
+        groups.update(dict.fromkeys(union, union))
+    sets = joined(count, first, second)
+    assert sets.tolist() == [min(groups[member]) for member in range(count)]
+    sizes = random.integers(0, 2**40, count)
+    expected = [
+        sum(sizes[list(groups[member])].tolist()) if min(groups[member]) == member else 0
+        for member in range(count)
+    ]
+    assert set_sizes(sets, sizes).tolist() == expected
 
 
 @pytest.mark.parametrize(

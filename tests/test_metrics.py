@@ -11,7 +11,9 @@ import pytest
 from skimage.metrics import adapted_rand_error, variation_of_information
 
 from neurokit import Metric, NeurokitError, Volume
+from neurokit.components import metrics as module
 from neurokit.components.metrics import VOI, AdaptedRand, RandError
+from neurokit.graph.fragments import Agglomeration, Fragments
 
 
 def volume(labels: Any) -> Any:
@@ -233,3 +235,106 @@ def test_what_cannot_be_scored_is_said_in_one_line(metric: Metric) -> None:
     with pytest.raises(NeurokitError) as error:
         metric.score(labels, Volume("cube", np.ones((2, 3, 4)), (1.0, 1.0, 1.0)))
     assert str(error.value) == "'cube' has no labels to score against"
+
+
+BOTH_BACKGROUNDS: Any = [
+    metric(background=background)
+    for metric in (AdaptedRand, RandError, VOI)
+    for background in ("singletons", "segment")
+]
+
+
+def fragments_of(labels: Any, fingerprint: str | None = None) -> Any:
+    labels = labels.astype(np.uint32)
+    return Fragments(labels, np.bincount(labels.ravel()), fingerprint)
+
+
+@pytest.mark.parametrize("metric", BOTH_BACKGROUNDS)
+@pytest.mark.parametrize("shape", [(5, 6, 7), (1, 8, 9), (1, 1, 1)])
+def test_an_agglomeration_scores_as_its_voxels(metric: Any, shape: tuple[int, ...]) -> None:
+    random = np.random.default_rng(11)
+    truth = random.integers(-1, 4, shape)
+    truth.flat[0] = 2
+    labels = random.integers(0, 60, shape)
+    fragments = fragments_of(labels)
+    ids = len(fragments.sizes)
+    for segments, type_ in ((0, np.uint16), (1, np.uint16), (5, np.uint32), (2**32 - 1, np.uint64)):
+        lookup: Any = random.integers(0, segments, ids, endpoint=True).astype(type_)
+        lookup[0] = 0
+        found = metric.score_agglomeration(Agglomeration(fragments, lookup), volume(truth))
+        assert found == metric.score(lookup[labels], volume(truth))
+    whole = np.ones(ids, np.uint16)
+    whole[0] = 0
+    found = metric.score_agglomeration(Agglomeration(fragments, whole), volume(truth))
+    assert found == metric.score((labels > 0).astype(np.uint16), volume(truth))
+
+
+def test_an_agglomeration_is_cropped_as_its_voxels_are() -> None:
+    random = np.random.default_rng(12)
+    truth = np.ones((100, 1024, 1024), np.uint8)
+    truth[:, 500:] = 2
+    labels = np.zeros(truth.shape, np.uint32)
+    labels[20:80, 90:940, 90:940] = random.integers(0, 9, (60, 1, 1))
+    lookup = np.array([0, 1, 2, 1, 3, 3, 0, 2, 2], np.uint16)
+    agglomeration = Agglomeration(Fragments(labels, np.bincount(labels.ravel())), lookup)
+    metric = AdaptedRand(crop="snemi3d-gc")
+    found = metric.score_agglomeration(agglomeration, volume(truth))
+    assert found == metric.score(lookup[labels], volume(truth))
+    assert found != AdaptedRand().score_agglomeration(agglomeration, volume(truth))
+
+
+def test_the_table_of_fragments_is_kept_under_what_it_was_made_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = []
+
+    def kept(kind: Any, key: Any, make: Any) -> Any:
+        keys.append(key)
+        return make()
+
+    monkeypatch.setattr(module, "kept", kept)
+    segmentation, truth = random_pair(13)
+    other = volume(np.where(truth == 1, 2, truth))
+    lookup = np.arange(5, dtype=np.uint16)
+    for fingerprint, each in (
+        ("f", volume(truth)),
+        ("g", volume(truth)),
+        ("f", other),
+        (None, other),
+    ):
+        agglomeration = Agglomeration(fragments_of(segmentation, fingerprint), lookup)
+        VOI().score_agglomeration(agglomeration, each)
+        # What is kept serves every metric.
+        RandError(background="singletons").score_agglomeration(agglomeration, each)
+    assert keys[::2] == keys[1::2]
+    assert len(set(keys)) == 4
+    assert keys[-1] is None
+    fragments = fragments_of(segmentation, "f")
+    with pytest.raises(NeurokitError, match=r"^crop 'snemi3d-gc' is for volumes of"):
+        VOI(crop="snemi3d-gc").score_agglomeration(Agglomeration(fragments, lookup), volume(truth))
+    assert keys[-1] not in keys[:-1]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_an_agglomeration_that_cannot_be_scored_is_refused_as_its_voxels_are(metric: Any) -> None:
+    labels = np.ones((2, 3, 4), int)
+    lookup = np.arange(2, dtype=np.uint16)
+    for segmentation, truth in (
+        (np.ones((2, 3, 5), int), volume(labels)),
+        (labels, volume(np.where(labels > 0, -1, 0))),
+        (labels, Volume("cube", np.ones((2, 3, 4)), (1.0, 1.0, 1.0))),
+    ):
+        with pytest.raises(NeurokitError) as of_voxels:
+            metric.score(segmentation, truth)
+        with pytest.raises(NeurokitError) as of_fragments:
+            metric.score_agglomeration(Agglomeration(fragments_of(segmentation), lookup), truth)
+        assert str(of_fragments.value) == str(of_voxels.value)
+
+
+@pytest.mark.parametrize("largest", [3, 2**20, 2**21 + 1, 2**33, 2**40])
+def test_pairs_of_voxels_are_counted_exactly(largest: int) -> None:
+    random = np.random.default_rng(largest % 89)
+    counts = random.integers(0, largest, 3, endpoint=True)
+    expected = sum(count * (count - 1) // 2 for count in counts.tolist())
+    assert module._pairs(counts) == expected
+    assert module._pairs(counts[:0]) == 0

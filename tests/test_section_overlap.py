@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurokit.graph.section_overlap import SectionOverlap
+from neurokit.graph import threads
+from neurokit.graph.region_graph import UNIT
+from neurokit.graph.section_overlap import SectionOverlap, overlaps_of
+from neurokit.graph.section_table import section_table
 
 OFF: dict[str, Any] = {"iou_threshold": 1.0, "best_buddy": False, "one_sided_threshold": 1.0}
 
@@ -165,3 +168,116 @@ def test_nothing_to_join(shape: tuple[int, ...]) -> None:
     labels = np.ones(shape, np.uint16)
     assert merged(SectionOverlap(), labels).shape == shape
     assert (merged(SectionOverlap(), np.zeros(shape, np.uint16)) == 0).all()
+
+
+def slow_table(labels: Any, affinities: Any) -> Any:
+    """Of every section the size of each id, and of every two the area and affinity of overlaps."""
+    sections: Any = [{} for _ in labels]
+    overlaps: Any = [{} for _ in labels[1:]]
+    for z, y, x in np.ndindex(labels.shape):
+        above = int(labels[z, y, x])
+        if above == 0:
+            continue
+        sections[z][above] = sections[z].get(above, 0) + 1
+        below = int(labels[z - 1, y, x]) if z > 0 else 0
+        if below > 0:
+            area, total = overlaps[z - 1].get((below, above), (0, 0.0))
+            overlaps[z - 1][below, above] = area + 1, total + float(affinities[z, y, x])
+    return sections, overlaps
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5])
+@pytest.mark.parametrize(
+    "shape", [(6, 5, 7), (1, 5, 5), (2, 1, 1), (1, 1, 1), (0, 3, 3), (3, 0, 2)]
+)
+def test_the_table_holds_sections_and_overlaps(
+    monkeypatch: pytest.MonkeyPatch, cores: int, shape: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(threads, "cores", lambda: cores)
+    random = np.random.default_rng(cores)
+    labels = random.integers(0, 9, shape).astype(np.uint32)
+    affinities = random.random(shape, dtype=np.float32)
+    table = section_table(labels, affinities)
+    sections, overlaps = slow_table(labels, affinities)
+    assert table.depth == len(labels)
+    assert table.ids == labels.max(initial=0) + 1
+    for z, expected in enumerate(sections):
+        here = slice(table.starts[z], table.starts[z + 1])
+        assert (
+            dict(zip(table.fragment[here].tolist(), table.voxels[here].tolist(), strict=True))
+            == expected
+        )
+    assert table.total is not None
+    for z, expected in enumerate(overlaps):
+        here = slice(table.pair_starts[z], table.pair_starts[z + 1])
+        below = table.fragment[table.starts[z] + table.below[here].astype(int)]
+        above = table.fragment[table.starts[z + 1] + table.above[here].astype(int)]
+        found = zip(
+            zip(below.tolist(), above.tolist(), strict=True),
+            zip(table.area[here].tolist(), (table.total[here] * UNIT).tolist(), strict=True),
+            strict=True,
+        )
+        assert dict(found) == {
+            pair: (area, pytest.approx(total, rel=1e-6)) for pair, (area, total) in expected.items()
+        }
+    assert len(table.fragment) == sum(map(len, sections))
+    assert len(table.area) == sum(map(len, overlaps)) == table.pair_starts[-1]
+
+
+def test_affinities_of_eight_bits_count_as_the_numbers_they_stand_for() -> None:
+    random = np.random.default_rng(3)
+    labels = random.integers(0, 4, (3, 6, 6))
+    bytes_ = random.integers(0, 256, labels.shape).astype(np.uint8)
+    numbers = bytes_.astype(np.float32) / np.float32(255)
+    of_bytes, of_numbers = section_table(labels, bytes_), section_table(labels, numbers)
+    assert np.array_equal(of_bytes.total, of_numbers.total)  # type: ignore[arg-type]
+    step = SectionOverlap(affinity_threshold=0.5)
+    assert np.array_equal(step.lookup(labels, bytes_), step.lookup(labels, numbers))
+
+
+def random_lookup(random: Any, ids: int, segments: int) -> Any:
+    """Some ids become background, the others segments 1..n, each of which occurs."""
+    lookup = random.integers(0, segments + 1, ids)
+    lookup[:1] = 0
+    return np.unique(np.append(lookup, 0), return_inverse=True)[1][:-1].astype(np.uint16)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_from_a_table_as_from_the_voxels_of_segments(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    shape = tuple(random.integers(1, 7, 3))
+    labels = random.integers(0, random.integers(1, 60), shape).astype(np.uint32)
+    affinities = random.integers(0, 9, shape).astype(np.float32) / 8
+    table = section_table(labels, affinities)
+    step = SectionOverlap(
+        iou_threshold=float(random.choice([0.25, 0.5, 0.75])),
+        best_buddy=bool(random.integers(2)),
+        one_sided_threshold=float(random.choice([0.5, 0.75, 1.0])),
+        one_sided_min_size=int(random.integers(0, 5)),
+        affinity_threshold=float(random.choice([0.0, 0.375, 0.5])),
+    )
+    for segments in (0, 1, 4, 30):
+        lookup = random_lookup(random, table.ids, segments)
+        looked_up = lookup[labels]
+        from_table = step.lookup_of(table, lookup)[looked_up]
+        assert from_table.tolist() == slow(step, looked_up.astype(int), affinities).tolist()
+        from_voxels = step.lookup(looked_up, affinities)[looked_up]
+        assert np.array_equal(from_table, from_voxels)
+        assert from_table.dtype == from_voxels.dtype
+
+
+def test_overlaps_of_segments_add_up_those_of_their_fragments() -> None:
+    # Fragments 1 and 2 are one segment, and 3 and 4 another; 5 becomes background.
+    labels = drawn("1122.5", "334455", "..4...")
+    affinities = np.zeros(labels.shape, np.float32)
+    affinities[1] = 0.25, 0.25, 0.5, 1.0, 1.0, 1.0
+    lookup = np.array([0, 1, 1, 2, 2, 0], np.uint16)
+    overlaps = overlaps_of(section_table(labels, affinities), lookup)
+    assert overlaps.below.tolist() == [1]
+    assert overlaps.above.tolist() == [2]
+    assert overlaps.area.tolist() == [4]
+    assert overlaps.below_area.tolist() == [4]
+    assert overlaps.above_area.tolist() == [4]
+    assert overlaps.ends.tolist() == overlaps.starts.tolist() == overlaps.best.tolist() == [True]
+    assert overlaps.affinity.tolist() == [0.5]
+    assert overlaps_of(section_table(labels), lookup).affinity.tolist() == [1.0]

@@ -1,10 +1,10 @@
-"""The waterz decoder, against direct calls of the package."""
+"""The waterz decoder and its engines, against direct calls of the package."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import h5py
 import numpy as np
@@ -13,10 +13,13 @@ import waterz
 from waterz._codegen import iter_specs, normalize
 
 from neurokit import Channel, NeurokitError, Prediction, affinity_channels
-from neurokit.components.decoders import Waterz
-from neurokit.graph import package
+from neurokit.components.decoders import Engine, Waterz
+from neurokit.graph import memory, package, steps
+from neurokit.graph.building import region_graph
 from neurokit.graph.dust import Dust
+from neurokit.graph.keeping import keeping
 from neurokit.graph.section_overlap import SectionOverlap
+from neurokit.graph.watershed import watershed
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "fib25_affinities.h5"
 ZYX = affinity_channels([(1, 0, 0), (0, 1, 0), (0, 0, 1)])
@@ -63,6 +66,7 @@ def assert_same_up_to_names(ours: Any, theirs: Any) -> None:
     assert ((pairs[0] == 0) == (pairs[1] == 0)).all()
 
 
+@pytest.mark.parametrize(("engine", "queue"), [("graph", 256), ("package", 256), ("package", 0)])
 @pytest.mark.parametrize(
     ("name", "function", "thresholds"),
     [
@@ -72,22 +76,98 @@ def assert_same_up_to_names(ours: Any, theirs: Any) -> None:
     ],
 )
 def test_equals_the_package_on_real_affinities(
-    real: Any, name: str, function: str, thresholds: tuple[float, ...]
+    real: Any,
+    name: str,
+    function: str,
+    thresholds: tuple[float, ...],
+    engine: Engine,
+    queue: int,
 ) -> None:
     affinities = real.astype(np.float32) / np.float32(255)
     for threshold in thresholds:
-        ours = Waterz(merge_function=name, threshold=threshold).decode(Prediction(real, ZYX))
+        decoder = Waterz(
+            merge_function=name, threshold=threshold, engine=engine, discretize_queue=queue
+        )
+        ours = decoder.decode(Prediction(real, ZYX))
         assert len(np.unique(ours)) > 100, "too few segments for the comparison to mean anything"
-        assert_same_up_to_names(ours, direct(affinities, threshold, function))
+        assert_same_up_to_names(ours, direct(affinities, threshold, function, queue=queue))
 
 
-def test_bins_and_watershed_bounds_reach_the_package() -> None:
+@pytest.mark.parametrize("engine", get_args(Engine))
+def test_watershed_bounds_reach_the_engines(engine: Engine) -> None:
     affinities = random_affinities(1)
-    decoder = Waterz(threshold=0.2, aff_threshold=(0.4, 0.9), discretize_queue=256)
+    decoder = Waterz(threshold=0.2, aff_threshold=(0.4, 0.9), engine=engine)
     ours = decoder.decode(Prediction(affinities, ZYX))
     theirs = direct(affinities, 0.2, quantile(85), 0.4, 0.9, 256)
     assert len(np.unique(ours)) > 10
     assert_same_up_to_names(ours, theirs)
+
+
+@pytest.mark.parametrize("stored", [np.uint8, np.float16])
+def test_other_types_are_decoded_as_the_numbers_that_they_stand_for(stored: Any) -> None:
+    scale = 255 if stored is np.uint8 else 1
+    kept = (random_affinities(12) * scale).astype(stored)
+    full = (kept / np.float32(scale)).astype(np.float32)
+    for engine in get_args(Engine):
+        decoder = Waterz(
+            threshold=0.2,
+            engine=engine,
+            section_overlap=SectionOverlap(enabled=True, affinity_threshold=0.3),
+        )
+        decoded = decoder.decode(Prediction(kept, ZYX))
+        assert decoded.max() > 10
+        assert np.array_equal(decoded, decoder.decode(Prediction(full, ZYX)))
+
+
+def test_the_agglomeration_is_what_is_decoded() -> None:
+    prediction = Prediction(random_affinities(13), ZYX)
+    decoder = Waterz(threshold=0.2, dust=Dust(enabled=True, merge_size=6, remove_size=4))
+    agglomeration = decoder.agglomerate(prediction)
+    assert agglomeration is not None
+    assert np.array_equal(agglomeration.labels_ZYX, decoder.decode(prediction))
+    assert Waterz(engine="package").agglomerate(prediction) is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"discretize_queue": 0},
+            "discretize_queue = 0 needs engine = \"package\"; the engine 'graph' joins in the order "
+            "of discretize_queue = 256",
+        ),
+        (
+            {"engine": "package", "merge_function": "aff85_contact256"},
+            'the waterz package ships no aff85_contact256; use engine = "graph"',
+        ),
+    ],
+)
+def test_what_an_engine_cannot_do_is_refused(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(NeurokitError) as error:
+        Waterz(**parameters)
+    assert str(error.value) == message
+
+
+def test_what_is_kept_gives_the_same(tmp_path: Path) -> None:
+    affinities = random_affinities(14)
+    overlap = SectionOverlap(enabled=True, one_sided_min_size=2, affinity_threshold=0.1)
+    prediction = Prediction(affinities, ZYX, fingerprint="random")
+    for threshold in (0.1, 0.2, 0.6):
+        decoder = Waterz(
+            threshold=threshold,
+            merge_function="aff50_his256",
+            dust=Dust(enabled=True, merge_size=6, remove_size=4),
+            section_overlap=overlap,
+        )
+        expected = decoder.decode(prediction)
+        for _ in range(2):
+            with keeping(tmp_path, 1 << 20):
+                assert np.array_equal(decoder.decode(prediction), expected)
+    assert len(list(tmp_path.iterdir())) == 4  # fragments, graph, tree, sections
+    # What is kept was made from another prediction, as far as its name says.
+    with keeping(tmp_path, 1 << 20):
+        unlike = Prediction(np.zeros_like(affinities), ZYX, fingerprint="another")
+        assert not decoder.decode(unlike).any()
 
 
 def test_channels_are_put_in_order_and_others_left_out() -> None:
@@ -115,7 +195,8 @@ def test_a_higher_threshold_joins_more() -> None:
     assert counts[0] > counts[-1]
 
 
-def test_dust_and_section_overlap_follow_the_agglomeration() -> None:
+@pytest.mark.parametrize("engine", get_args(Engine))
+def test_dust_and_section_overlap_follow_the_agglomeration(engine: Engine) -> None:
     affinities = random_affinities(5)
     prediction = Prediction(affinities, ZYX)
     dust = Dust(enabled=True, merge_size=6, merge_affinity=0.3, remove_size=4)
@@ -128,9 +209,12 @@ def test_dust_and_section_overlap_follow_the_agglomeration() -> None:
             aff_threshold_low=low,
             aff_threshold_high=high,
             scoring_function=quantile(85),
+            discretize_queue=256,
             return_region_graph=True,
         )
     )
+    if engine == "graph":  # which goes through equally strong contacts in the order of their ids
+        graph.sort(key=lambda edge: (edge["u"], edge["v"]))
     first, second, score = (np.array([edge[key] for edge in graph]) for key in ("u", "v", "score"))
     assert (score >= np.float32(0.2)).all()
     sizes = np.bincount(labels.ravel().astype(np.int64))
@@ -139,8 +223,9 @@ def test_dust_and_section_overlap_follow_the_agglomeration() -> None:
     joined = overlap.lookup(dusted, affinities[0])[dusted]
     assert len(np.unique(joined)) < len(np.unique(dusted))
 
-    assert np.array_equal(Waterz(threshold=0.2, dust=dust).decode(prediction), dusted)
-    decoder = Waterz(threshold=0.2, dust=dust, section_overlap=overlap)
+    decoder = Waterz(threshold=0.2, dust=dust, engine=engine)
+    assert np.array_equal(decoder.decode(prediction), dusted)
+    decoder = Waterz(threshold=0.2, dust=dust, section_overlap=overlap, engine=engine)
     assert np.array_equal(decoder.decode(prediction), joined)
 
 
@@ -170,7 +255,7 @@ def test_every_merge_function_is_compiled() -> None:
 def test_a_package_without_compiled_functions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "find_spec", lambda name: None)
     with pytest.raises(NeurokitError) as error:
-        Waterz().decode(Prediction(random_affinities(7), ZYX))
+        Waterz(engine="package").decode(Prediction(random_affinities(7), ZYX))
     assert str(error.value) == (
         "the installed waterz holds no compiled functions; "
         "install its wheel: pip install --only-binary waterz --force-reinstall waterz"
@@ -200,7 +285,9 @@ def test_what_is_no_affinity_is_refused(value: float, shown: str) -> None:
 def test_nothing_reaches_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     print("before")
     os.write(1, b"straight before\n")
-    Waterz(threshold=0.2, dust=Dust(enabled=True)).decode(Prediction(random_affinities(8), ZYX))
+    for engine in get_args(Engine):
+        decoder = Waterz(threshold=0.2, dust=Dust(enabled=True), engine=engine)
+        decoder.decode(Prediction(random_affinities(8), ZYX))
     print("after")
     os.write(1, b"straight after\n")
     out, err = capfd.readouterr()
@@ -222,55 +309,38 @@ def test_standard_output_comes_back_after_an_error(capfd: pytest.CaptureFixture[
     assert capfd.readouterr().out == "kept\nkept too\n"
 
 
-def real_counts(affinities: Any, low: float, high: float) -> Any:
-    labels, graph = next(
-        waterz.agglomerate(
-            affinities,
-            [0.0],
-            aff_threshold_low=low,
-            aff_threshold_high=high,
-            return_region_graph=True,
-        )
-    )
-    return int(labels.max()), len(graph)
-
-
-@pytest.mark.parametrize("bounds", [(0.1, 0.999), (0.3, 0.9)])
-@pytest.mark.parametrize("levels", [2**20, 256, 6])
-def test_fragments_of_one_slab_are_counted_exactly(
-    bounds: tuple[float, float], levels: int
+def test_too_little_memory_is_said_before_the_package_runs(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    random = np.random.default_rng(levels)
-    affinities = (random.integers(0, levels, (3, 9, 20, 21)) / (levels - 1)).astype(np.float32)
-    fragments, edges = real_counts(affinities, *bounds)
-    assert package.estimate_fragments(affinities, bounds) == fragments
-    assert edges / 2 < package.estimate_edges(affinities, bounds) < edges * 2
-
-
-def test_the_estimate_is_near_on_real_affinities_in_slabs(
-    real: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(package, "_SLAB_VOXELS", 1)
-    affinities = real.astype(np.float32) / np.float32(255)
-    fragments, edges = real_counts(affinities, 0.1, 0.999)
-    assert fragments > 10_000
-    assert fragments <= package.estimate_fragments(affinities, (0.1, 0.999)) < fragments * 1.1
-    assert edges / 2 < package.estimate_edges(affinities, (0.1, 0.999)) < edges * 2
-
-
-def test_too_little_memory_is_said_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     affinities = random_affinities(9, (16, 32, 32))
-    monkeypatch.setattr(package, "estimate_edges", lambda affinities, bounds: 10_000_000)
-    monkeypatch.setattr(package, "available_memory", lambda: 4 << 30)
+    edges = len(region_graph(watershed(affinities, (0.1, 0.999)), affinities).first)
+    monkeypatch.setattr(package, "available_memory", lambda: edges * 2048)
+    with pytest.raises(NeurokitError) as error:
+        Waterz(engine="package").decode(Prediction(affinities, ZYX))
+    assert str(error.value) == (
+        f"agglomeration by aff85_his256 would need about 0.0 GiB for {edges:,} contacts and "
+        "0.0 GiB are free; decode a smaller volume, raise the first or lower the second number "
+        'of aff_threshold, or use engine = "graph"'
+    )
+    decoder = Waterz(engine="package", merge_function="affmean")
+    assert decoder.decode(Prediction(affinities, ZYX)).any()
+    monkeypatch.setattr(package, "available_memory", lambda: None)
+    assert Waterz(engine="package").decode(Prediction(affinities, ZYX)).any()
+
+
+def test_too_little_memory_is_said_before_the_agglomeration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    affinities = random_affinities(9, (16, 32, 32))
+    edges = len(region_graph(watershed(affinities, (0.1, 0.999)), affinities).first)
+    monkeypatch.setattr(steps, "available_memory", lambda: 1_000)
     with pytest.raises(NeurokitError) as error:
         Waterz().decode(Prediction(affinities, ZYX))
     assert str(error.value) == (
-        "agglomeration by aff85_his256 would need about 19.1 GiB for 10,000,000 contacts and "
-        "4.0 GiB are free; decode a smaller volume, raise the first or lower the second number "
-        "of aff_threshold, or use affmean"
+        f"agglomerating {edges:,} contacts would need about 0.0 GiB and 0.0 GiB are free; decode "
+        "a smaller volume, or raise the first or lower the second number of aff_threshold"
     )
-    assert Waterz(merge_function="affmean").decode(Prediction(affinities, ZYX)).any()
-    monkeypatch.setattr(package, "available_memory", lambda: None)
+    monkeypatch.setattr(steps, "available_memory", lambda: None)
     assert Waterz().decode(Prediction(affinities, ZYX)).any()
 
 
@@ -281,12 +351,12 @@ def test_the_tightest_known_limit_counts(monkeypatch: pytest.MonkeyPatch) -> Non
         "/sys/fs/cgroup/memory.current": "1500000\n",
         "/sys/fs/cgroup/memory.stat": "anon 7\ninactive_file 500000\n",
     }
-    monkeypatch.setattr(package, "_read", lambda path: files.get(str(path), ""))
-    assert package.available_memory() == 3_000_000
+    monkeypatch.setattr(memory, "_read", lambda path: files.get(str(path), ""))
+    assert memory.available_memory() == 3_000_000
     files["/sys/fs/cgroup/memory.max"] = "max\n"
-    assert package.available_memory() == 5_120_000
+    assert memory.available_memory() == 5_120_000
     files.clear()
-    assert package.available_memory() is None
+    assert memory.available_memory() is None
 
 
 def test_a_channel_named_twice_is_refused() -> None:

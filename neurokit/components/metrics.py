@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, get_args
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
 from neurokit import Metric, NeurokitError, Volume, param
-from neurokit.graph.contingency import contingency
+from neurokit.graph.contingency import Contingency, contingency, grouped
+from neurokit.graph.fragments import Agglomeration
+from neurokit.graph.keeping import kept
 
 Crop = Literal["none", "snemi3d-gc"]
 Background = Literal["singletons", "segment"]
@@ -47,9 +50,32 @@ class _OverlapMetric(Metric):
         choices=get_args(Crop),
     )
 
-    def _agreement(
-        self, segmentation: NDArray[np.integer], truth: Volume, background: Background
-    ) -> _Agreement:
+    # Every metric has a default of its own.
+    background: Background
+
+    def score(self, segmentation: NDArray[np.integer], truth: Volume) -> dict[str, float]:
+        table = self._table(segmentation, truth)
+        return self._scores(_agreement(table, truth.name, self.background))
+
+    def score_agglomeration(self, agglomeration: Agglomeration, truth: Volume) -> dict[str, float]:
+        fragments = agglomeration.fragments
+        key = None
+        if fragments.fingerprint is not None:
+            key = f"contingency {fragments.fingerprint} {truth.fingerprint} {self.crop}"
+        of_fragments = kept(Contingency, key, lambda: self._table(fragments.labels_ZYX, truth))
+        table = grouped(of_fragments, agglomeration.lookup)
+        return self._scores(_agreement(table, truth.name, self.background))
+
+    @abstractmethod
+    def _scores(self, agreement: _Agreement) -> dict[str, float]:
+        """What the metric makes of the counts."""
+
+    def _table(self, segmentation: NDArray[np.integer], truth: Volume) -> Contingency:
+        """The table of true labels and segments, of what is scored.
+
+        Raises:
+            NeurokitError: there are no labels, or they do not fit.
+        """
         labels = truth.labels
         if labels is None:
             raise NeurokitError(f"'{truth.name}' has no labels to score against")
@@ -59,28 +85,13 @@ class _OverlapMetric(Metric):
                 f"'{truth.name}' {_shape(truth.shape)}; they must cover the same voxels"
             )
         if self.crop == "none":
-            table = contingency(labels, segmentation)
-        else:
-            if truth.shape != _CHALLENGE_SHAPE:
-                raise NeurokitError(
-                    f"crop '{self.crop}' is for volumes of {_shape(_CHALLENGE_SHAPE)}, and "
-                    f"'{truth.name}' has shape {_shape(truth.shape)}; use crop = \"none\""
-                )
-            table = contingency(labels[_CHALLENGE_CROP], segmentation[_CHALLENGE_CROP])
-
-        in_object = (table.row_ids > 0)[table.rows]
-        if not in_object.any():
+            return contingency(labels, segmentation)
+        if truth.shape != _CHALLENGE_SHAPE:
             raise NeurokitError(
-                f"the labels of '{truth.name}' hold no object: there is nothing to score against"
+                f"crop '{self.crop}' is for volumes of {_shape(_CHALLENGE_SHAPE)}, and "
+                f"'{truth.name}' has shape {_shape(truth.shape)}; use crop = \"none\""
             )
-        in_segment = in_object.copy()
-        if background == "singletons":
-            in_segment &= (table.column_ids != 0)[table.columns]
-        return _Agreement(
-            objects=_sizes(table.rows[in_object], table.counts[in_object]),
-            segments=_sizes(table.columns[in_segment], table.counts[in_segment]),
-            both=table.counts[in_segment],
-        )
+        return contingency(labels[_CHALLENGE_CROP], segmentation[_CHALLENGE_CROP])
 
 
 @frozen(kw_only=True)
@@ -112,8 +123,7 @@ class AdaptedRand(_OverlapMetric):
         choices=get_args(Background),
     )
 
-    def score(self, segmentation: NDArray[np.integer], truth: Volume) -> dict[str, float]:
-        agreement = self._agreement(segmentation, truth, self.background)
+    def _scores(self, agreement: _Agreement) -> dict[str, float]:
         both, joined, true = (
             _pairs(counts) for counts in (agreement.both, agreement.segments, agreement.objects)
         )
@@ -143,8 +153,7 @@ class RandError(_OverlapMetric):
         choices=get_args(Background),
     )
 
-    def score(self, segmentation: NDArray[np.integer], truth: Volume) -> dict[str, float]:
-        agreement = self._agreement(segmentation, truth, self.background)
+    def _scores(self, agreement: _Agreement) -> dict[str, float]:
         wrong = _pairs(agreement.segments) + _pairs(agreement.objects) - 2 * _pairs(agreement.both)
         all_pairs = _pairs(agreement.objects.sum(keepdims=True))
         return {"rand_error": _share(wrong, all_pairs, of_nothing=0.0)}
@@ -170,8 +179,7 @@ class VOI(_OverlapMetric):
         choices=get_args(Background),
     )
 
-    def score(self, segmentation: NDArray[np.integer], truth: Volume) -> dict[str, float]:
-        agreement = self._agreement(segmentation, truth, self.background)
+    def _scores(self, agreement: _Agreement) -> dict[str, float]:
         voxels = int(agreement.objects.sum())
         both = _n_log_n(agreement.both)
         # An entropy is never negative; a difference of rounded sums can be, by a hair.
@@ -180,15 +188,44 @@ class VOI(_OverlapMetric):
         return {"voi": split + merge, "voi_split": split, "voi_merge": merge}
 
 
-def _sizes(groups: Counts, counts: Counts) -> Counts:
+def _agreement(table: Contingency, name: str, background: Background) -> _Agreement:
+    """The counts of a table of true labels and segments.
+
+    Args:
+        table: its rows are the labels.
+        name: of the truth.
+        background: what voxels left 0 are taken for.
+
+    Raises:
+        NeurokitError: there is no object.
+    """
+    in_object = (table.row_ids > 0)[table.rows]
+    if not in_object.any():
+        raise NeurokitError(
+            f"the labels of '{name}' hold no object: there is nothing to score against"
+        )
+    in_segment = in_object.copy()
+    if background == "singletons":
+        in_segment &= (table.column_ids != 0)[table.columns]
+    return _Agreement(
+        objects=_sizes(table.rows[in_object], table.counts[in_object]),
+        segments=_sizes(table.columns[in_segment], table.counts[in_segment]),
+        both=table.counts[in_segment],
+    )
+
+
+def _sizes(groups: NDArray[np.unsignedinteger[Any]], counts: Counts) -> Counts:
     """Voxels of each group that has any."""
     sizes = np.bincount(groups, weights=counts).astype(np.int64)
     return sizes[sizes > 0]
 
 
 def _pairs(counts: Counts) -> int:
-    """Pairs of different voxels with the same label; exact, in Python's unbounded integers."""
-    return sum(count * (count - 1) // 2 for count in counts.tolist())
+    """Pairs of different voxels with the same label; exact, for fewer than 2**42 voxels in all."""
+    # A count is high * 2**20 + low, so that no sum of products reaches 2**63.
+    high, low = counts >> 20, counts & 0xFFFFF
+    squares = (int(high @ high) << 40) + (int(high @ low) << 21) + int(low @ low)
+    return (squares - int(counts.sum())) // 2
 
 
 def _n_log_n(counts: Counts) -> float:

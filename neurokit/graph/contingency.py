@@ -9,9 +9,12 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from neurokit.errors import NeurokitError
+from neurokit.graph.compiled import compiled
+from neurokit.graph.pairs import group_pairs
 from neurokit.volumes import ArrayLike
 
 IntArray = NDArray[np.int64]
+Positions = NDArray[np.uint32]
 
 _SLAB_VOXELS = 1 << 24
 _MARKED_RANGE = 1 << 23
@@ -30,8 +33,8 @@ class Contingency:
 
     row_ids: NDArray[Any]
     column_ids: NDArray[Any]
-    rows: IntArray
-    columns: IntArray
+    rows: Positions
+    columns: Positions
     counts: IntArray
 
     @property
@@ -63,63 +66,103 @@ def contingency(first: ArrayLike, second: ArrayLike) -> Contingency:
             f"labels of shape {_shape(first)} cannot be compared with labels of shape "
             f"{_shape(second)}; both must cover the same voxels"
         )
-    slabs = [
-        _pairs_of(np.asarray(first[start:stop]), np.asarray(second[start:stop]))
-        for start, stop in _slabs(tuple(first.shape))
-    ]
-    row_ids, column_ids, counts = (np.concatenate(parts) for parts in zip(*slabs, strict=True))
-    return _table(row_ids, column_ids, counts)
-
-
-def run_starts(*labels: NDArray[Any]) -> NDArray[np.intp]:
-    """Where, in flat arrays of one length, runs of the same combination of labels begin."""
-    changes = np.ones(labels[0].size, dtype=bool)
-    if changes.size:
-        changes[1:] = False
-    for each in labels:
-        changes[1:] |= each[1:] != each[:-1]
-    return np.flatnonzero(changes)
-
-
-def _pairs_of(
-    first: NDArray[Any], second: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any], IntArray]:
-    """The pairs in one slab, as (row ids, column ids, counts)."""
-    first, second = first.ravel(), second.ravel()
-    starts = run_starts(first, second)
-    lengths = np.diff(starts, append=first.size).astype(np.int64)
-    table = _table(first[starts], second[starts], lengths)
-    return table.row_ids[table.rows], table.column_ids[table.columns], table.counts
-
-
-def _table(first: NDArray[Any], second: NDArray[Any], counts: IntArray) -> Contingency:
-    """The table of pairs that may occur several times, each with a count."""
-    row_ids, rows = _distinct(first)
-    column_ids, columns = _distinct(second)
-    # One number a pair: there are fewer than 2**31 distinct ids of each volume.
-    width = max(1, len(column_ids))
-    pairs, which = _distinct(rows * width + columns)
-    return Contingency(
-        row_ids, column_ids, pairs // width, pairs % width, _sums(which, counts, len(pairs))
+    return _united(
+        [
+            _pairs_of(np.asarray(first[start:stop]), np.asarray(second[start:stop]))
+            for start, stop in _slabs(tuple(first.shape))
+        ]
     )
 
 
-def _distinct(values: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
+def grouped(table: Contingency, lookup: NDArray[np.unsignedinteger[Any]]) -> Contingency:
+    """The table of the same rows and of what the column ids become.
+
+    It equals, in every array, the table of the first volume and of `lookup[second]`.
+
+    Args:
+        table: its column ids are places in the lookup.
+        lookup: the new id of every old one.
+    """
+    column_ids, columns = _distinct(lookup[table.column_ids])
+    return _table(table.row_ids, table.rows, column_ids, columns[table.columns], table.counts)
+
+
+def _pairs_of(first: NDArray[Any], second: NDArray[Any]) -> Contingency:
+    """The table of one slab."""
+    *ends, lengths = _runs(_as_int64(first), _as_int64(second))
+    row_ids, rows = _distinct(ends[0].astype(first.dtype))
+    column_ids, columns = _distinct(ends[1].astype(second.dtype))
+    return _table(row_ids, rows, column_ids, columns, lengths)
+
+
+def _united(tables: list[Contingency]) -> Contingency:
+    """The table of a volume, of those of its slabs."""
+    if len(tables) == 1:
+        return tables[0]
+    row_ids, rows = _distinct(np.concatenate([each.row_ids[each.rows] for each in tables]))
+    column_ids, columns = _distinct(
+        np.concatenate([each.column_ids[each.columns] for each in tables])
+    )
+    counts = np.concatenate([each.counts for each in tables])
+    return _table(row_ids, rows, column_ids, columns, counts)
+
+
+def _table(
+    row_ids: NDArray[Any],
+    rows: Positions,
+    column_ids: NDArray[Any],
+    columns: Positions,
+    counts: IntArray,
+) -> Contingency:
+    """The table of pairs that may occur several times, each with a count."""
+    groups = group_pairs(rows, columns, len(row_ids), len(column_ids))
+    sums = np.add.reduceat(counts[groups.order], groups.starts[:-1])
+    return Contingency(row_ids, column_ids, groups.first, groups.second, sums)
+
+
+def _as_int64(labels: NDArray[Any]) -> IntArray:
+    """Flat labels, different where they were; all in one type, so that one is compiled for."""
+    return np.ascontiguousarray(labels).ravel().astype(np.int64, copy=False)
+
+
+@compiled
+def _runs(first: IntArray, second: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """The two labels and the length of every run of the same pair."""
+    runs = 0
+    for voxel in range(len(first)):
+        runs += voxel == 0 or (
+            first[voxel] != first[voxel - 1] or second[voxel] != second[voxel - 1]
+        )
+    one, other, lengths = (
+        np.empty(runs, np.int64),
+        np.empty(runs, np.int64),
+        np.zeros(runs, np.int64),
+    )
+    run = -1
+    for voxel in range(len(first)):
+        if voxel == 0 or (first[voxel] != first[voxel - 1] or second[voxel] != second[voxel - 1]):
+            run += 1
+            one[run], other[run] = first[voxel], second[voxel]
+        lengths[run] += 1
+    return one, other, lengths
+
+
+def _distinct(values: NDArray[Any]) -> tuple[NDArray[Any], Positions]:
     """The distinct values, ascending, and the position of each value among them.
 
     Values that lie close together are marked in a table of their range, which is faster than
     sorting them.
     """
     low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
-    if high - low > _MARKED_RANGE:
+    if high - low > max(_MARKED_RANGE, 4 * values.size):
         distinct, positions = np.unique(values, return_inverse=True)
-        return distinct, positions.astype(np.int64)
-    offsets = (values - values.dtype.type(low)).astype(np.int64)
-    occurs = np.zeros(high - low + 1, dtype=bool)
+        return distinct, positions.astype(np.uint32)
+    # Differences wrap around in 64 bits, which even the whole range of a smaller type fits into.
+    offsets = values.astype(np.int64) - values.dtype.type(low).astype(np.int64)
+    occurs = np.zeros(high - low + 1 if values.size else 0, dtype=bool)
     occurs[offsets] = True
-    marked = np.flatnonzero(occurs) if values.size else np.empty(0, dtype=np.int64)
-    distinct = marked.astype(values.dtype) + values.dtype.type(low)
-    return distinct, (np.cumsum(occurs) - 1)[offsets]
+    distinct = np.flatnonzero(occurs).astype(values.dtype) + values.dtype.type(low)
+    return distinct, (np.cumsum(occurs) - 1).astype(np.uint32)[offsets]
 
 
 def _sums(groups: NDArray[np.integer], counts: IntArray, length: int) -> IntArray:

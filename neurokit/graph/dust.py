@@ -6,8 +6,12 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from neurokit.graph.partition import DisjointSets, Lookup, compact
+from neurokit.graph.compiled import compiled
+from neurokit.graph.partition import Lookup, compact, root_of, set_sizes
 from neurokit.params import param
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 
 @frozen(kw_only=True)
@@ -48,16 +52,20 @@ class Dust:
             first, second: the two ids of each contact.
             affinity: how strongly each contact binds, at most 1.
         """
-        sets = DisjointSets(sizes)
-        order = np.argsort(-affinity, kind="stable")
-        order = order[self._may_join(sizes, first, second, affinity)[order]]
-        for one, other in zip(first[order].tolist(), second[order].tolist(), strict=True):
-            a, b = sets.root(one), sets.root(other)
-            if a != b and min(sets.size(a), sets.size(b)) < self.merge_size:
-                sets.join(a, b)
-        roots = sets.roots()
-        set_sizes = np.bincount(roots, weights=sizes, minlength=len(roots))
-        return compact(roots, (sizes > 0) & (set_sizes[roots] >= self.remove_size))
+        usable = np.flatnonzero(self._may_join(sizes, first, second, affinity))
+        order = usable[_strongest_first(affinity[usable].astype(np.float64))]
+        sets = _joined_by_size(
+            sizes.astype(np.int64),
+            first[order].astype(np.int64),
+            second[order].astype(np.int64),
+            self.merge_size,
+        )
+        large = set_sizes(sets, sizes) >= self.remove_size
+        return compact(sets, (sizes > 0) & large[sets])
+
+    def small(self, sizes: NDArray[np.integer]) -> BoolArray:
+        """Which ids are small at first; a contact between two others joins them never."""
+        return np.asarray(sizes < self.merge_size)
 
     def _may_join(
         self,
@@ -65,8 +73,53 @@ class Dust:
         first: NDArray[np.integer],
         second: NDArray[np.integer],
         affinity: NDArray[np.floating],
-    ) -> NDArray[np.bool_]:
+    ) -> BoolArray:
         """Which contacts could ever join: sets only grow, so two large ends stay large."""
-        small = np.minimum(sizes[first], sizes[second]) < self.merge_size
+        small = self.small(sizes)
         objects = (first > 0) & (second > 0)
-        return np.asarray(objects & small & (affinity > self.merge_affinity))
+        strong = affinity > self.merge_affinity
+        return np.asarray(objects & strong & (small[first] | small[second]))
+
+
+@compiled
+def _strongest_first(affinity: NDArray[np.float64]) -> NDArray[np.uint32]:
+    """The stable order of positive numbers, the largest first, by counting sorts of 16 bits each.
+
+    The bits of positive numbers rise with the number.
+    """
+    keys = ~affinity.view(np.uint64)
+    order = np.arange(len(keys)).astype(np.uint32)
+    free, other = np.empty(1 << 16, np.uint32), np.empty_like(order)
+    for shift in (0, 16, 32, 48):
+        free[:] = 0
+        for key in keys:
+            free[(key >> np.uint64(shift)) & np.uint64(0xFFFF)] += 1
+        if free.max() == len(keys):
+            # All alike here: affinities of 256 levels differ in half of their bits.
+            continue
+        begin = 0
+        for digit in range(len(free)):
+            begin, free[digit] = begin + free[digit], begin
+        for place in order:
+            digit = (keys[place] >> np.uint64(shift)) & np.uint64(0xFFFF)
+            other[free[digit]] = place
+            free[digit] += 1
+        order, other = other, order
+    return order
+
+
+@compiled
+def _joined_by_size(sizes: IntArray, first: IntArray, second: IntArray, limit: int) -> IntArray:
+    """The set of each id, once contacts have been gone through; `sizes` become those of sets."""
+    sets = np.arange(len(sizes))
+    for contact in range(len(first)):
+        a, b = root_of(sets, first[contact]), root_of(sets, second[contact])
+        if a == b or min(sizes[a], sizes[b]) >= limit:
+            continue
+        if sizes[a] < sizes[b]:
+            a, b = b, a
+        sets[b] = a
+        sizes[a] += sizes[b]
+    for member in range(len(sets)):
+        sets[member] = root_of(sets, member)
+    return sets

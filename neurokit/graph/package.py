@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from neurokit.errors import NeurokitError
+from neurokit.graph.building import region_graph
+from neurokit.graph.memory import available_memory
+from neurokit.graph.watershed import watershed
 
 FloatVolumes = NDArray[np.float32]
-BoolArray = NDArray[np.bool_]
 
 QUANTILES = range(10, 100, 5)
 SCORING_FUNCTIONS = {
@@ -34,7 +34,6 @@ SCORING_FUNCTIONS = {
 }
 """The scoring functions that the package ships compiled, by the names that recipes use."""
 
-_SLAB_VOXELS = 1 << 22
 _GIB = 2**30
 
 # Upper bounds of what a run adds to the process's peak. A histogram takes a little over 1 KiB, and
@@ -42,7 +41,6 @@ _GIB = 2**30
 _BYTES_PER_VOXEL = 8
 _BYTES_PER_EDGE = {"histogram": 2048, "mean": 256}
 _BYTES_PER_LISTED_EDGE = 320
-_EDGES_PER_FRAGMENT = 5.5
 
 
 @frozen(eq=False)
@@ -153,7 +151,8 @@ def _check_memory(
     free = available_memory()
     if free is None:
         return
-    edges = estimate_edges(affinities_CZYX, aff_threshold)
+    fragments = watershed(affinities_CZYX, aff_threshold)
+    edges = len(region_graph(fragments, affinities_CZYX).first)
     statistic = "mean" if merge_function == "affmean" else "histogram"
     per_edge = _BYTES_PER_EDGE[statistic] + (_BYTES_PER_LISTED_EDGE if return_graph else 0)
     needed = affinities_CZYX[0].size * _BYTES_PER_VOXEL + edges * per_edge
@@ -161,122 +160,5 @@ def _check_memory(
         raise NeurokitError(
             f"agglomeration by {merge_function} would need about {needed / _GIB:.1f} GiB for "
             f"{edges:,} contacts and {free / _GIB:.1f} GiB are free; decode a smaller volume, "
-            f"raise the first or lower the second number of aff_threshold, or use affmean"
+            f'raise the first or lower the second number of aff_threshold, or use engine = "graph"'
         )
-
-
-def estimate_edges(affinities_CZYX: FloatVolumes, aff_threshold: tuple[float, float]) -> int:
-    """About how many pairs of touching fragments the watershed will make."""
-    faces = 3 * affinities_CZYX[0].size
-    fragments = estimate_fragments(affinities_CZYX, aff_threshold)
-    return int(min(faces, round(_EDGES_PER_FRAGMENT * fragments)))
-
-
-def estimate_fragments(affinities_CZYX: FloatVolumes, aff_threshold: tuple[float, float]) -> int:
-    """About how many fragments the watershed will make.
-
-    The volume is cut into slabs, and each is counted as if it were alone: exact in a slab, a few
-    percent off in all, as fragments that cross a cut count twice.
-
-    Args:
-        affinities_CZYX: as in `agglomerate`.
-        aff_threshold: as in `agglomerate`.
-    """
-    _, depth, height, width = affinities_CZYX.shape
-    thickness = max(8, _SLAB_VOXELS // (height * width))
-    return sum(
-        _count_basins(affinities_CZYX[:, z : z + thickness], *aff_threshold)
-        for z in range(0, depth, thickness)
-    )
-
-
-def _count_basins(affinities_CZYX: FloatVolumes, low: float, high: float) -> int:
-    """The floors of the watershed's basins.
-
-    A voxel links to a neighbour over an edge that is its strongest, or at least `high`. Voxels
-    linked both ways form a plateau; water stays on a plateau that no one-way link leaves.
-    """
-    # The package compares in single precision.
-    low, high = float(np.float32(low)), float(np.float32(high))
-    shape = affinities_CZYX.shape[1:]
-    strongest = np.full(shape, low, dtype=np.float32)
-    for axis in range(3):
-        ends, edge = _edges(affinities_CZYX, axis)
-        for end in ends:
-            np.maximum(strongest[end], edge, out=strongest[end])
-
-    voxels = np.arange(strongest.size, dtype=np.int32).reshape(shape)
-    on_plateau, leaves = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    links: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
-    for axis in range(3):
-        (higher, lower), edge = _edges(affinities_CZYX, axis)
-        back = (edge > low) & ((edge == strongest[higher]) | (edge >= high))
-        forth = (edge > low) & ((edge == strongest[lower]) | (edge >= high))
-        both = back & forth
-        on_plateau[higher] |= both
-        on_plateau[lower] |= both
-        leaves[higher] |= back & ~forth
-        leaves[lower] |= forth & ~back
-        links.append((voxels[higher][both], voxels[lower][both]))
-
-    first, second = (np.concatenate(ends) for ends in zip(*links, strict=True))
-    graph = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(voxels.size,) * 2)
-    count, plateau = connected_components(graph, directed=False)
-    is_floor = np.zeros(count, dtype=bool)
-    is_floor[plateau[on_plateau.ravel()]] = True
-    is_floor[plateau[leaves.ravel()]] = False
-    return int(is_floor.sum())
-
-
-def _edges(
-    affinities_CZYX: FloatVolumes, axis: int
-) -> tuple[tuple[tuple[slice, ...], tuple[slice, ...]], FloatVolumes]:
-    """Along one axis, the (higher, lower) ends of all edges, and the edges' affinities."""
-    higher = tuple(slice(1, None) if each == axis else slice(None) for each in range(3))
-    lower = tuple(slice(None, -1) if each == axis else slice(None) for each in range(3))
-    return (higher, lower), affinities_CZYX[axis][higher]
-
-
-def available_memory() -> int | None:
-    """Bytes that the process can still take, within the machine's and the container's limit.
-
-    None where the system does not say.
-    """
-    known = [bytes_ for bytes_ in (_machine_memory(), *_container_memory()) if bytes_ is not None]
-    return min(known, default=None)
-
-
-def _machine_memory() -> int | None:
-    for line in _read(Path("/proc/meminfo")).splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
-
-
-def _container_memory() -> Iterator[int | None]:
-    """What control groups leave, of version 2 and of version 1."""
-    root = Path("/sys/fs/cgroup")
-    yield _left(root / "memory.max", root / "memory.current", root / "memory.stat")
-    group = root / "memory"
-    yield _left(
-        group / "memory.limit_in_bytes", group / "memory.usage_in_bytes", group / "memory.stat"
-    )
-
-
-def _left(limit: Path, usage: Path, statistics: Path) -> int | None:
-    limit_text, usage_text = _read(limit).strip(), _read(usage).strip()
-    if not (limit_text.isdigit() and usage_text.isdigit()):
-        return None
-    # Cached file pages count as used but are given up on demand.
-    cached = 0
-    for line in _read(statistics).splitlines():
-        if line.startswith(("inactive_file ", "total_inactive_file ")):
-            cached = max(cached, int(line.split()[1]))
-    return max(0, int(limit_text) - int(usage_text) + cached)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

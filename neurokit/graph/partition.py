@@ -1,4 +1,4 @@
-"""Partitions of segment ids: joining ids into sets, and naming the sets 1, 2, 3 and so on.
+"""Partitions of ids: which belong together, and what they are then called.
 
 A lookup is an array that holds, at each old id, the new one. Id 0 is background: it is never
 joined to anything, and stays 0.
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from neurokit.graph.compiled import compiled
 
 IntArray = NDArray[np.int64]
 Lookup = NDArray[np.unsignedinteger[Any]]
@@ -20,31 +20,35 @@ Lookup = NDArray[np.unsignedinteger[Any]]
 def joined(count: int, first: NDArray[np.integer], second: NDArray[np.integer]) -> IntArray:
     """The set of each of the ids 0..count-1, once first[i] and second[i] are joined for every i.
 
-    A set is named by any number; use `compact` to name sets in order.
+    A set is named by its smallest id.
     """
-    joins = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(count, count))
-    _, sets = connected_components(joins, directed=False)
-    return np.asarray(sets, dtype=np.int64)
+    sets = np.arange(count)
+    _join(sets, first.astype(np.int64), second.astype(np.int64))
+    return sets
+
+
+def set_sizes(sets: NDArray[np.integer], sizes: NDArray[np.integer]) -> IntArray:
+    """The size of each set, at the id that names it, and 0 at other ids.
+
+    Args:
+        sets: the set of each id, named by an id.
+        sizes: of each id; together less than 2**53.
+    """
+    return np.bincount(sets, weights=sizes, minlength=len(sets)).astype(np.int64)
 
 
 def compact(sets: NDArray[np.integer], kept: NDArray[np.bool_]) -> Lookup:
     """The lookup that names the sets of the kept ids 1..n, in the order of their smallest kept id.
 
     Args:
-        sets: the set of each id.
+        sets: the set of each id, named by an id.
         kept: which ids get a name; the others become 0, as id 0 does in any case.
 
     Returns:
         One entry an id, of the type `id_type(n)`.
     """
-    kept = kept.copy()
-    kept[:1] = False
-    _, smallest, which = np.unique(sets[kept], return_index=True, return_inverse=True)
-    names = np.empty(len(smallest), dtype=np.int64)
-    names[np.argsort(smallest)] = np.arange(1, len(smallest) + 1)
-    lookup = np.zeros(len(sets), dtype=id_type(len(smallest)))
-    lookup[kept] = names[which]
-    return lookup
+    names = _names(sets.astype(np.int64), kept)
+    return names.astype(id_type(int(names.max(initial=0))))
 
 
 def id_type(largest: int) -> np.dtype[np.unsignedinteger[Any]]:
@@ -55,33 +59,34 @@ def id_type(largest: int) -> np.dtype[np.unsignedinteger[Any]]:
     return np.dtype(np.uint16) if largest < 1 << 16 else np.min_scalar_type(largest)
 
 
-class DisjointSets:
-    """Sets that grow by joining two at a time, each with a size; for joins that depend on sizes."""
+@compiled
+def root_of(parent: IntArray, member: int) -> int:
+    """The member that stands for a set, in a forest where it is its own parent."""
+    while parent[member] != member:
+        parent[member] = parent[parent[member]]
+        member = parent[member]
+    return member
 
-    def __init__(self, sizes: NDArray[np.integer]) -> None:
-        # Lists: single elements of a NumPy array are slow to read.
-        self._parent = list(range(len(sizes)))
-        self._size: list[int] = sizes.tolist()
 
-    def root(self, member: int) -> int:
-        """The member that stands for the set of `member`."""
-        parent = self._parent
-        while parent[member] != member:
-            parent[member] = parent[parent[member]]
-            member = parent[member]
-        return member
+@compiled
+def _join(sets: IntArray, first: IntArray, second: IntArray) -> None:
+    for place in range(len(first)):
+        a, b = root_of(sets, first[place]), root_of(sets, second[place])
+        sets[max(a, b)] = min(a, b)
+    for member in range(len(sets)):
+        # A parent is the smaller of two, so that it points to its root by now.
+        sets[member] = sets[sets[member]]
 
-    def size(self, root: int) -> int:
-        """The size of the set that `root` stands for."""
-        return self._size[root]
 
-    def join(self, first: int, second: int) -> None:
-        """Join the sets of two different roots."""
-        if self._size[first] < self._size[second]:
-            first, second = second, first
-        self._parent[second] = first
-        self._size[first] += self._size[second]
-
-    def roots(self) -> IntArray:
-        """The root of every member."""
-        return np.array([self.root(member) for member in range(len(self._parent))], dtype=np.int64)
+@compiled
+def _names(sets: IntArray, kept: NDArray[np.bool_]) -> IntArray:
+    names, name_of_set = np.zeros(len(sets), np.int64), np.zeros(len(sets), np.int64)
+    count = 0
+    for member in range(1, len(sets)):
+        if not kept[member]:
+            continue
+        if name_of_set[sets[member]] == 0:
+            count += 1
+            name_of_set[sets[member]] = count
+        names[member] = name_of_set[sets[member]]
+    return names

@@ -6,14 +6,27 @@ that ends and another that begins at nearly the same place.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
-from attrs import frozen
+from attrs import astuple, frozen
 from numpy.typing import NDArray
 
-from neurokit.graph.contingency import Contingency, contingency, run_starts
+from neurokit.graph.compiled import compiled
+from neurokit.graph.pairs import group_pairs
 from neurokit.graph.partition import Lookup, compact, joined
+from neurokit.graph.region_graph import UNIT
+from neurokit.graph.section_table import (
+    Numbered,
+    SectionTable,
+    ZAffinities,
+    numbered,
+    section_table,
+)
+from neurokit.graph.threads import side_by_side, slabs
 from neurokit.params import param
 
+Ids = NDArray[np.uint32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
@@ -33,8 +46,8 @@ class Overlaps:
         affinity: mean z affinity over the overlap; 1 where it was not asked for.
     """
 
-    below: IntArray
-    above: IntArray
+    below: Ids
+    above: Ids
     area: IntArray
     below_area: IntArray
     above_area: IntArray
@@ -77,9 +90,7 @@ class SectionOverlap:
         0.0, help="least mean z affinity over the overlap for any join; 0 asks none", low=0, high=1
     )
 
-    def lookup(
-        self, labels_ZYX: NDArray[np.integer], z_affinities_ZYX: NDArray[np.floating]
-    ) -> Lookup:
+    def lookup(self, labels_ZYX: NDArray[np.integer], z_affinities_ZYX: ZAffinities) -> Lookup:
         """The new id of every old one: 1..n in the order of the smallest id of a set, 0 for 0.
 
         Args:
@@ -88,9 +99,20 @@ class SectionOverlap:
                 only where `affinity_threshold` asks for them.
         """
         asked = z_affinities_ZYX if self.affinity_threshold > 0 else None
-        overlaps = section_overlaps(labels_ZYX, asked)
+        table = section_table(labels_ZYX, asked)
+        return self.lookup_of(table, np.arange(table.ids, dtype=np.uint32))
+
+    def lookup_of(self, table: SectionTable, segments: Lookup) -> Lookup:
+        """The new id of every segment, as `lookup` gives it for the voxels of `segments[labels]`.
+
+        Args:
+            table: of an oversegmentation; with affinities if `affinity_threshold` asks for them.
+            segments: the segment of each of its ids; compact from 1, or 0.
+        """
+        assert table.total is not None or self.affinity_threshold == 0
+        overlaps = overlaps_of(table, segments)
         joins = self._joins(overlaps)
-        count = int(labels_ZYX.max(initial=0)) + 1
+        count = int(segments.max(initial=0)) + 1
         sets = joined(count, overlaps.below[joins], overlaps.above[joins])
         return compact(sets, np.ones(count, dtype=bool))
 
@@ -108,88 +130,117 @@ class SectionOverlap:
         return joins & (overlaps.affinity >= self.affinity_threshold)
 
 
-def section_overlaps(
-    labels_ZYX: NDArray[np.integer], z_affinities_ZYX: NDArray[np.floating] | None = None
-) -> Overlaps:
-    """The overlaps of every two consecutive sections, in the order of z, then of the ids.
+def overlaps_of(table: SectionTable, segments: Lookup) -> Overlaps:
+    """The overlaps of every two consecutive sections, from the lowest section to the highest.
 
     Args:
-        labels_ZYX: segment ids from 0; 0 is background.
-        z_affinities_ZYX: as in `SectionOverlap.lookup`; None gives every overlap affinity 1.
+        table: of an oversegmentation.
+        segments: the segment of each of its ids.
     """
-    pairs = range(1, labels_ZYX.shape[0])
-    parts = [
-        _between(
-            labels_ZYX[z - 1],
-            labels_ZYX[z],
-            None if z_affinities_ZYX is None else z_affinities_ZYX[z],
-        )
-        for z in pairs
+    of_range = partial(_of_range, table, segments.astype(np.uint32))
+    parts = side_by_side(of_range, slabs((max(0, table.depth - 1),)))
+    return _united([overlaps for part in parts for overlaps in part])
+
+
+def _of_range(table: SectionTable, segments: Ids, pairs: tuple[int, int]) -> list[Overlaps]:
+    """The overlaps of some sections with the next."""
+    first, end = pairs
+    free = np.zeros(int(segments.max()) + 1, np.uint32)
+    sections = []
+    for z in range(first, end + 1):
+        here = slice(table.starts[z], table.starts[z + 1])
+        sections.append(numbered(segments[table.fragment[here]], table.voxels[here], free))
+    return [
+        _between(table, z, sections[z - first], sections[z + 1 - first], free)
+        for z in range(first, end)
     ]
-    nothing = np.zeros((1, 0), dtype=labels_ZYX.dtype)
-    columns = zip(*([_between(nothing, nothing, None), *parts]), strict=True)
+
+
+def _between(table: SectionTable, z: int, below: Numbered, above: Numbered, free: Ids) -> Overlaps:
+    """The overlaps of segments of section z and the next, of those of fragments added up."""
+    here = slice(table.pair_starts[z], table.pair_starts[z + 1])
+    groups = group_pairs(
+        below.numbers[table.below[here]],
+        above.numbers[table.above[here]],
+        len(below.ids) + 1,
+        len(above.ids) + 1,
+    )
+
+    def added_up(column: NDArray[np.integer]) -> IntArray:
+        return np.add.reduceat(column[here][groups.order], groups.starts[:-1], dtype=np.int64)
+
+    # Number 0 is background.
+    objects = (groups.first > 0) & (groups.second > 0)
+    first, second = groups.first[objects] - 1, groups.second[objects] - 1
+    area = added_up(table.area)[objects]
+    affinity = np.ones(len(area))
+    if table.total is not None:
+        affinity = added_up(table.total)[objects] * UNIT / area
+    overlaps = Overlaps(
+        below=below.ids[first],
+        above=above.ids[second],
+        area=area,
+        below_area=below.sizes[first].astype(np.int64),
+        above_area=above.sizes[second].astype(np.int64),
+        ends=_absent(below.ids, above.ids, free)[first],
+        starts=_absent(above.ids, below.ids, free)[second],
+        best=_mutual_best(first, second, area, below.ids, above.ids),
+        affinity=affinity,
+    )
+    return _chosen(overlaps, overlaps.below != overlaps.above)
+
+
+@compiled
+def _absent(ids: Ids, others: Ids, free: Ids) -> BoolArray:
+    """Which of some ids are not among others; `free` is zero before and after."""
+    absent = np.empty(len(ids), np.bool_)
+    for one in others:
+        free[one] = 1
+    for place in range(len(ids)):
+        absent[place] = free[ids[place]] == 0
+    for one in others:
+        free[one] = 0
+    return absent
+
+
+@compiled
+def _mutual_best(
+    first: Ids, second: Ids, area: IntArray, below_ids: Ids, above_ids: Ids
+) -> BoolArray:
+    """Of each overlap, whether each of the two is the other's largest; of equals, the smallest id.
+
+    Args:
+        first, second: places of the two in `below_ids` and `above_ids`.
+        area: of each overlap.
+        below_ids, above_ids: the segments of the two sections.
+    """
+    best_of_first = np.full(len(below_ids), -1)
+    best_of_second = np.full(len(above_ids), -1)
+    for pair in range(len(area)):
+        best = best_of_first[first[pair]]
+        if best < 0 or (area[pair], above_ids[second[best]]) > (
+            area[best],
+            above_ids[second[pair]],
+        ):
+            best_of_first[first[pair]] = pair
+        best = best_of_second[second[pair]]
+        if best < 0 or (area[pair], below_ids[first[best]]) > (area[best], below_ids[first[pair]]):
+            best_of_second[second[pair]] = pair
+    mutual = np.empty(len(area), np.bool_)
+    for pair in range(len(area)):
+        mutual[pair] = best_of_first[first[pair]] == pair == best_of_second[second[pair]]
+    return mutual
+
+
+def _chosen(overlaps: Overlaps, chosen: BoolArray) -> Overlaps:
+    return Overlaps(*(column[chosen] for column in astuple(overlaps, recurse=False)))
+
+
+def _united(parts: list[Overlaps]) -> Overlaps:
+    columns = zip(*(astuple(part, recurse=False) for part in (_nothing(), *parts)), strict=True)
     return Overlaps(*(np.concatenate(column) for column in columns))
 
 
-def _between(
-    lower_YX: NDArray[np.integer],
-    upper_YX: NDArray[np.integer],
-    affinities_YX: NDArray[np.floating] | None,
-) -> tuple[NDArray[np.generic], ...]:
-    """The fields of `Overlaps` for one section and the next."""
-    table = contingency(lower_YX, upper_YX)
-    below, above = table.row_ids[table.rows], table.column_ids[table.columns]
-    kept = (below != 0) & (above != 0) & (below != above)
-    affinity = np.ones(len(below))
-    if affinities_YX is not None:
-        affinity = _mean_by_pair(table, lower_YX.ravel(), upper_YX.ravel(), affinities_YX.ravel())
-    fields = (
-        below.astype(np.int64),
-        above.astype(np.int64),
-        table.counts,
-        table.row_sizes[table.rows],
-        table.column_sizes[table.columns],
-        ~np.isin(below, table.column_ids),
-        ~np.isin(above, table.row_ids),
-        _mutual_best(table),
-        affinity,
-    )
-    return tuple(field[kept] for field in fields)
-
-
-def _mutual_best(table: Contingency) -> BoolArray:
-    """Of each pair of the table, whether each id is the other's largest overlap.
-
-    Background takes no part: a segment's largest overlap is with a segment.
-    """
-    objects = (table.row_ids[table.rows] != 0) & (table.column_ids[table.columns] != 0)
-    counts = np.where(objects, table.counts, 0)
-    best_of_row = _first_of_group(table.rows, np.lexsort((table.columns, -counts, table.rows)))
-    best_of_column = _first_of_group(
-        table.columns, np.lexsort((table.rows, -counts, table.columns))
-    )
-    return best_of_row & best_of_column
-
-
-def _first_of_group(groups: IntArray, order: NDArray[np.intp]) -> BoolArray:
-    """Which elements come first of their group, when gone through in `order`, group by group."""
-    first = np.zeros(len(groups), dtype=bool)
-    first[order[run_starts(groups[order])]] = True
-    return first
-
-
-def _mean_by_pair(
-    table: Contingency,
-    lower: NDArray[np.integer],
-    upper: NDArray[np.integer],
-    values: NDArray[np.floating],
-) -> NDArray[np.float64]:
-    """The mean over the voxels of each pair of the table, of flat arrays of one section."""
-    starts = run_starts(lower, upper)
-    run_sums = np.add.reduceat(values, starts, dtype=np.float64)
-    rows = np.searchsorted(table.row_ids, lower[starts])
-    columns = np.searchsorted(table.column_ids, upper[starts])
-    width = len(table.column_ids)
-    pairs = np.searchsorted(table.rows * width + table.columns, rows * width + columns)
-    sums = np.bincount(pairs, weights=run_sums, minlength=len(table.counts))
-    return np.asarray(sums / table.counts, dtype=np.float64)
+def _nothing() -> Overlaps:
+    ids, areas, flags = np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.bool_)
+    return Overlaps(ids, ids, areas, areas, areas, flags, flags, flags, np.empty(0))
