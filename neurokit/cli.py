@@ -82,12 +82,12 @@ _device = click.option("--device", help="auto, cpu, cuda, cuda:1; wins over the 
     type=click.Choice(["all", "train", "test", "tune"]),
     default="all",
     show_default=True,
-    help="Train; test (predict, decode and score); or both.",
+    help="Train; test (predict, decode and score); both; or tune the decoder.",
 )
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
-    help="Test with this network; when training, start from its weights.",
+    help="Test or tune with this network; when training, start from its weights.",
 )
 @click.option(
     "--resume", type=click.Path(path_type=Path), help="Go on with the run in this folder."
@@ -111,7 +111,7 @@ def run(
     profile: bool,
     device: str | None,
 ) -> None:
-    """Train, predict, decode and score, as RECIPE says.
+    """Train, predict, decode and score, as RECIPE says; or search for better settings.
 
     RECIPE is a TOML file. Any of its values can be overridden: train.epochs=3. With --resume it may
     be left out: the run goes on with its own.
@@ -126,21 +126,22 @@ def run(
         from neurokit.recipe import load_recipe
         from neurokit.run import Interrupted, Preempted, own_recipe
 
+        given = [recipe] if recipe is not None and "=" not in recipe else []
         if recipe is None or "=" in recipe:
             if resume is None:
                 raise click.UsageError("name a RECIPE, or a run to go on with --resume")
             overrides = (recipe, *overrides) if recipe else overrides
             recipe = str(own_recipe(resume))
+        given += _with_device(overrides, device)
         loaded = load_recipe(recipe, _with_device(overrides, device))
-        if mode == "tune":
-            raise NeurokitError("--mode tune is not there yet; run with other decoder.* values")
         from neurokit.device import processes_wanted
         from neurokit.distributed import launch, world
         from neurokit.pipeline import execute
 
-        if mode != "test" and (processes := processes_wanted(loaded.system)) > 1:
+        trains = mode in ("all", "train")
+        if trains and (processes := processes_wanted(loaded.system)) > 1:
             sys.exit(launch(processes, sys.argv[1:]))
-        if mode == "test" and world().rank > 0:
+        if not trains and world().rank > 0:
             return  # one device predicts
         try:
             outcome = execute(
@@ -156,7 +157,8 @@ def run(
             signal = error.signal if isinstance(error, Preempted) else "SIGINT"
             how = "interrupted" if signal == "SIGINT" else f"stopped by {signal}"
             if world().rank == 0:
-                click.echo(f"{how}; go on with: {_going_on(error.folder, mode)}", err=True)
+                again = _going_on(error.folder, mode, given, checkpoint)
+                click.echo(f"{how}; go on with: {again}", err=True)
             _leave(_INTERRUPTED if signal == "SIGINT" else _STOPPED)
         if world().rank == 0:
             _print_outcome(outcome)
@@ -173,10 +175,22 @@ def _leave(status: int) -> NoReturn:
     sys.exit(status)
 
 
-def _going_on(folder: Path, mode: str) -> str:
-    """The command that continues a run."""
-    same_mode = ["--mode", mode] if mode != "all" else []
-    return shlex.join(["neurokit", "run", "--resume", str(folder), *same_mode])
+def _going_on(folder: Path, mode: str, given: list[str], checkpoint: Path | None) -> str:
+    """The command that continues a run.
+
+    Args:
+        folder: of the run, which remembers what it trains.
+        mode: of the command that was stopped.
+        given: its recipe and overrides; a study is continued only with the same.
+        checkpoint: its network.
+    """
+    tunes = mode == "tune"
+    command = ["neurokit", "run", *(given if tunes else []), "--resume", str(folder)]
+    if mode != "all":
+        command += ["--mode", mode]
+    if tunes and checkpoint is not None:
+        command += ["--checkpoint", str(checkpoint)]
+    return shlex.join(command)
 
 
 def _with_device(overrides: tuple[str, ...], device: str | None) -> list[str]:
@@ -201,6 +215,9 @@ def _hooks(profile: bool) -> list[object]:
 
 
 def _print_outcome(outcome: Any) -> None:
+    if outcome.found is not None:
+        _print_found(outcome.found, outcome.checkpoint)
+        return
     if outcome.scores is not None:
         width = max(len(key) for key in outcome.scores["mean"])
         for volume, scores in outcome.scores["volumes"].items():
@@ -217,10 +234,31 @@ def _print_outcome(outcome: Any) -> None:
         click.echo(f"  {outcome.folder / f'results_step={step}' / 'metrics.json'}")
 
 
+def _print_found(found: Any, checkpoint: Path) -> None:
+    best = found.best
+    click.echo(
+        f"\nthe best of {found.done} trials on {', '.join(found.volumes)} is trial {best.number}"
+    )
+    scores = {found.headline: best.value} | best.scores
+    width = max(map(len, [*scores, *best.settings]))
+    for key, value in scores.items():
+        click.echo(f"  {key:{width}}  {value:.4f}")
+    click.echo("\nits settings")
+    for key, value in best.settings.items():
+        click.echo(f"  {key:{width}}  {json.dumps(value)}")
+    click.echo("\nresults")
+    for file in found.files:
+        click.echo(f"  {file}")
+    test = ["neurokit", "run", str(found.files[0]), "--mode", "test", "--checkpoint"]
+    click.echo(f"\ntest with: {shlex.join([*test, str(checkpoint)])}")
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
 @main.command(epilog=_EPILOG)
 @click.argument("recipe", type=click.Path(path_type=str))
 @_overrides
-@click.option("--mode", type=click.Choice(["all", "train", "test"]), default="all")
+@click.option("--mode", type=click.Choice(["all", "train", "test", "tune"]), default="all")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Check that it fits, too.")
 @_device
 def check(
@@ -239,7 +277,8 @@ def check(
 
         plan = make_plan(loaded, mode, checkpoint)  # type: ignore[arg-type]
         click.echo(to_toml(loaded))
-        for part, volumes in (("train", plan.train), ("test", plan.test)):
+        parts = {"train": plan.train, "valid": plan.validation, "test": plan.test}
+        for part, volumes in parts.items():
             for volume in volumes:
                 size = " x ".join(map(str, volume.shape))
                 voxel = " x ".join(f"{length:g}" for length in volume.voxel_size_nm)
@@ -247,9 +286,23 @@ def check(
                 click.echo(f"{part:8} {volume.name}: {size} voxels of {voxel} nm, {labels}")
         total = loaded.train.epochs * loaded.train.steps_per_epoch
         click.echo(f"network  {plan.parameters:,} parameters, on {plan.device}")
-        if mode != "test":
+        if mode == "tune":
+            click.echo(f"tuning   {_search_in_words(loaded)}")
+        if mode in ("all", "train"):
             click.echo(f"training {total:,} steps of {loaded.train.batch_size} samples")
         click.echo("the recipe is ready to run")
+
+
+def _search_in_words(recipe: Any) -> str:
+    from neurokit.registry import installed
+    from neurokit.tuning.ranges import grid_size
+    from neurokit.tuning.space import ranges_of, trial_count
+
+    ranges = ranges_of(recipe, installed().component)
+    size = grid_size(ranges)
+    settings = "settings without end" if size is None else f"{size:,} settings"
+    trials = trial_count(recipe.tune, ranges)
+    return f"{trials:,} trials ({recipe.tune.sampler}) of {settings} of {len(ranges)} parameters"
 
 
 @main.command("list-plugins", epilog=_EPILOG)

@@ -182,7 +182,6 @@ class Decoder(Kind):
         A search decodes by this where it can: what is computed on the way is kept by
         `neurokit.graph.keeping` for the next settings, and scored without touching voxels.
         """
-        return None
 
 
 class Metric(Kind):
@@ -204,7 +203,6 @@ class Metric(Kind):
         self, agglomeration: Agglomeration, truth: Volume
     ) -> dict[str, float] | None:
         """What `score` gives for a segmentation made of fragments; None if it needs the voxels."""
-        return None
 
 
 KINDS: dict[str, type[Kind]] = {

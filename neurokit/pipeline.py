@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -23,7 +23,14 @@ from neurokit.stages.infer import infer
 from neurokit.stages.reuse import stored_fingerprint
 from neurokit.stages.train import train
 from neurokit.stopping import heeding_signals
+from neurokit.tuning.locks import taking_turns
 from neurokit.volumes import StoredArray, Volume
+
+if TYPE_CHECKING:
+    from neurokit.tuning.report import Found
+    from neurokit.tuning.worker import Part
+
+_PREDICTION = "test_im_prediction.h5"
 
 
 @frozen
@@ -36,6 +43,7 @@ class Outcome:
         segmentations: a file for each test volume; empty if nothing was tested.
         scores: what `metrics.json` holds; None where nothing was scored.
         unscored: why nothing was scored, where something was segmented.
+        found: the best settings, where some were searched.
     """
 
     folder: Path
@@ -43,6 +51,7 @@ class Outcome:
     segmentations: list[Path]
     scores: dict[str, Any] | None
     unscored: str | None
+    found: Found | None = None
 
 
 def execute(
@@ -58,8 +67,9 @@ def execute(
 
     Args:
         recipe: resolved.
-        mode: train, test (predict, decode and score), or all of these.
-        checkpoint: to test with; or, when training, to start from the weights of.
+        mode: train, test (predict, decode and score), all of these, or tune (predict, and search
+            the decoder's settings).
+        checkpoint: to test or tune with; or, when training, to start from the weights of.
         resume: the folder of a run to go on with.
         outputs: where new runs are put.
         plugins: hooks that are told of the run.
@@ -82,11 +92,13 @@ def _execute(
     outputs: Path,
     plugins: list[object] | None,
 ) -> Outcome:
-    if mode == "test" and checkpoint is None and resume is None:
-        raise NeurokitError("testing needs a trained network: give --checkpoint or --resume")
+    trained_before = mode in ("test", "tune")
+    if trained_before and checkpoint is None and resume is None:
+        what = "testing" if mode == "test" else "tuning"
+        raise NeurokitError(f"{what} needs a trained network: give --checkpoint or --resume")
     if resume is not None:
         kept = Run.open(resume)
-        if mode == "test":
+        if trained_before:
             checkpoint = checkpoint or kept.last_checkpoint
         elif checkpoint is not None:
             raise NeurokitError(
@@ -96,11 +108,13 @@ def _execute(
         else:
             _refuse_another_training(kept, recipe)
     plan = make_plan(recipe, mode, checkpoint)
-    if mode == "test":
+    if trained_before:
         assert checkpoint is not None
         run = _run(recipe, mode, checkpoint, resume, outputs, plugins)
         with run.recording():
-            return _finish(run, plan, checkpoint)
+            return (
+                _tune(run, plan, checkpoint) if mode == "tune" else _finish(run, plan, checkpoint)
+            )
     with joined(plan.device) as place:
         make = partial(_run, recipe, mode, checkpoint, resume, outputs, plugins)
         run = _run_of_all(make, recipe, place)
@@ -135,10 +149,11 @@ def _run(
     outputs: Path,
     plugins: list[object] | None,
 ) -> Run:
-    """The run that is continued, or whose checkpoint is tested, or a new one."""
+    """The run that is continued, or whose checkpoint is tested or tuned with, or a new one."""
     if resume is not None:
         return Run.open(resume, recipe, plugins)
-    folder = run_of_checkpoint(checkpoint) if mode == "test" and checkpoint is not None else None
+    trains = mode in ("all", "train")
+    folder = run_of_checkpoint(checkpoint) if checkpoint is not None and not trains else None
     if folder is not None:
         return Run.open(folder, recipe, plugins)
     return Run.create(recipe, outputs, plugins)
@@ -191,8 +206,8 @@ def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
     results: list[tuple[Volume, StoredArray]] = []
     files = []
     for volume in plan.test:
-        place = folder if len(plan.test) == 1 else folder / volume.name
-        predicted = place / "test_im_prediction.h5"
+        place = _place(folder, volume, plan.test)
+        predicted = place / _PREDICTION
         files.append(place / "test_im_segmentation.h5")
         prediction = infer(run, checkpoint, volume, predicted)
         source = stored_fingerprint(predicted)
@@ -206,3 +221,48 @@ def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
         return Outcome(run.folder, checkpoint, files, None, missing)
     scores = evaluate(run, checkpoint, step, scored, folder / "metrics.json")
     return Outcome(run.folder, checkpoint, files, scores, None)
+
+
+def _place(folder: Path, volume: Volume, volumes: list[Volume]) -> Path:
+    """Where the results of one of some volumes lie."""
+    return folder if len(volumes) == 1 else folder / volume.name
+
+
+def _tune(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
+    """Predict every validation volume, or test volume, and search the decoder's settings."""
+    # Its libraries take a while to import, and nothing else needs them.
+    from neurokit.stages.tune import Subject, tune
+
+    folder = run.results(Checkpoint.load(checkpoint).step)
+    which: Part = "validation" if plan.validation else "test"
+    volumes = plan.validation or plan.test
+    if which == "validation":
+        folder = folder / which
+    files = [_place(folder, volume, volumes) / _PREDICTION for volume in volumes]
+    # Of several processes that tune together, one predicts.
+    with taking_turns(run.folder / "tune" / ".prediction.lock", stops=True):
+        for volume, file in zip(volumes, files, strict=True):
+            infer(run, checkpoint, volume, file)
+    found = tune(run, Subject(which, volumes, files), _warnings(run.recipe, plan))
+    run.hooks.hook.run_finished(run=run, scores={})
+    return Outcome(run.folder, checkpoint, [], None, None, found)
+
+
+def _warnings(recipe: Recipe, plan: Plan) -> list[str]:
+    """Whether settings are chosen on what they will be tested on."""
+    if not plan.validation:
+        return [
+            "the recipe has no [data.validation], and settings are chosen on [data.test]: scores "
+            "on it are then no test"
+        ]
+    try:
+        test = recipe.data.test.volumes() if recipe.data.test is not None else []
+    except NeurokitError:
+        return []  # it is not there yet
+    tested = {volume.fingerprint for volume in test}
+    return [
+        f"the volume '{volume.name}' is in [data.validation] and in [data.test]: scores on it are "
+        f"no test"
+        for volume in plan.validation
+        if volume.fingerprint in tested
+    ]

@@ -13,12 +13,14 @@ from neurokit.checkpoint import Checkpoint
 from neurokit.device import choose_device
 from neurokit.errors import NeurokitError
 from neurokit.kinds import Dataset
+from neurokit.registry import installed
 from neurokit.schema import Recipe
 from neurokit.scores import score_suffixes
+from neurokit.tuning.space import ranges_of, trial_count
 from neurokit.volumes import Volume
 
-Mode = Literal["all", "train", "test"]
-MODES: tuple[Mode, ...] = ("all", "train", "test")
+Mode = Literal["all", "train", "test", "tune"]
+MODES: tuple[Mode, ...] = ("all", "train", "test", "tune")
 
 
 @frozen
@@ -27,7 +29,7 @@ class Plan:
 
     Attributes:
         train, validation, test: the volumes of each part; empty where the mode does not need it,
-            or, of validation, where the recipe has none.
+            or, of validation, where the recipe has none. Tuning needs only one of the last two.
         parameters: trainable numbers of the network.
         device: where it will run.
     """
@@ -59,19 +61,45 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
         raise NeurokitError(f"the decoder reads what the target does not have: {error}") from error
     score_suffixes(recipe.metrics)
     parameters = _check_network(recipe)
-    train = _opened(recipe.data.train, "train") if mode != "test" else []
+    if mode == "tune":
+        _check_tuning(recipe)
+    trains = mode in ("all", "train")
+    train = _opened(recipe.data.train, "train") if trains else []
     watched = mode != "test" and recipe.data.validation is not None
     validation = _opened(recipe.data.validation, "validation") if watched else []
-    test = _opened(recipe.data.test, "test") if mode != "train" else []
-    _check_labelled_volumes(recipe, "training", train)
-    _check_labelled_volumes(recipe, "validation", validation)
+    tests = mode in ("all", "test") or (mode == "tune" and not watched)
+    test = _opened(recipe.data.test, "test") if tests else []
+    if trains:
+        _check_labelled_volumes(recipe, "training", train)
+        _check_labelled_volumes(recipe, "validation", validation)
     for augmentation in recipe.train.augmentations if train else ():
         augmentation.check(recipe.train.patch_size, train[0].voxel_size_nm)
-    for volume in test:
+    for volume in test if mode != "tune" else validation or test:
         recipe.inferer.check(channels, volume)
+        if mode == "tune" and volume.labels is None:
+            part = "validation" if validation else "test"
+            raise NeurokitError(
+                f"the {part} volume '{volume.name}' has no labels to score settings against"
+            )
     if checkpoint is not None:
         Checkpoint.load(checkpoint).restore_model(recipe.model.build(1, channels), checkpoint)
     return Plan(train, validation, test, parameters, device)
+
+
+def _check_tuning(recipe: Recipe) -> None:
+    """Refuse a search for nothing, in nothing, or without an end."""
+    if recipe.tune is None:
+        raise NeurokitError(
+            "the recipe has no [tune], which says what to search; README.md shows one"
+        )
+    if not recipe.metrics:
+        raise NeurokitError("the recipe names no metrics, and tuning goes by the first one")
+    ranges = ranges_of(recipe, installed().component)
+    if not ranges:
+        raise NeurokitError(
+            "[tune.space] holds no range; name parameters of the decoder in [tune.space.decoder]"
+        )
+    trial_count(recipe.tune, ranges)
 
 
 def _opened(dataset: Dataset | None, part: str) -> list[Volume]:

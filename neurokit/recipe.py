@@ -20,6 +20,7 @@ from neurokit.registry import Registry, installed
 from neurokit.schema import Recipe
 from neurokit.structuring import Invalid, Problem, make_converter
 from neurokit.toml_lines import key_lines
+from neurokit.tuning.space import ranges_of
 
 Table = dict[str, Any]
 KeyPath = tuple[str | int, ...]
@@ -59,7 +60,8 @@ def load_recipe(
     _override(source, overrides)
     registry = registry or installed()
     try:
-        recipe = make_converter(registry.component).structure(source.table, Recipe)
+        recipe: Recipe = make_converter(registry.component).structure(source.table, Recipe)
+        ranges_of(recipe, registry.component)
     except Invalid as error:
         raise RecipeError(_described(error.problems, source, Path(file))) from None
     return recipe
@@ -133,6 +135,7 @@ def _read(path: Path, extended_by: tuple[Path, ...]) -> _Source:
         line = own.origins["extends",][1]
         raise RecipeError([f"{path}:{line}: [extends] must be the name of one recipe"])
     base = _read(_located(extends, path.parent), (*extended_by, path))
+    _forget_space(base, table.get("decoder"))
     _lay_over(base, (), base.table, own, table)
     return base
 
@@ -166,6 +169,17 @@ def _lay_over(base: _Source, path: KeyPath, under: Table, own: _Source, over: Ta
         base.origins |= {k: o for k, o in own.origins.items() if k[: len(here)] == here}
 
 
+def _forget_space(source: _Source, decoder: Any) -> None:
+    """Drop the ranges of a decoder's parameters where another decoder takes its place."""
+    if not isinstance(decoder, dict) or "use" not in decoder:
+        return
+    before, tune = source.table.get("decoder"), source.table.get("tune")
+    space = tune.get("space") if isinstance(tune, dict) else None
+    same = isinstance(before, dict) and before.get("use") == decoder["use"]
+    if isinstance(space, dict) and not same and space.pop("decoder", None) is not None:
+        source.forget(("tune", "space", "decoder"))
+
+
 def _override(source: _Source, overrides: Sequence[str]) -> None:
     """Set the value of each `key.path=value`: tables before their keys, `use` before the rest."""
     problems: list[str] = []
@@ -175,6 +189,10 @@ def _override(source: _Source, overrides: Sequence[str]) -> None:
             parsed.append(_parsed_override(text))
         except ValueError as error:
             problems.append(f"{_COMMAND_LINE}: {error}")
+    for parts, value in parsed:
+        if parts[0] == "decoder":
+            inside = {".".join(parts[1:]): value} if len(parts) > 1 else value
+            _forget_space(source, inside)
     for parts, value in sorted(parsed, key=lambda each: (len(each[0]), each[0][-1] != "use")):
         try:
             _set(source, parts, value)

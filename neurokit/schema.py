@@ -23,6 +23,7 @@ from neurokit.kinds import (
     Target,
 )
 from neurokit.params import param
+from neurokit.structuring import Plain
 
 
 @frozen(kw_only=True)
@@ -108,11 +109,40 @@ class Training:
 
 
 @frozen(kw_only=True)
+class Space:
+    """What is searched: the shape of the recipe, with ranges in place of values.
+
+    `neurokit.tuning.space` reads it, and says what a range is.
+    """
+
+    decoder: dict[str, Plain] = param(factory=dict, help="ranges of the decoder's parameters")
+    metrics: tuple[dict[str, Plain], ...] = param(
+        (), help="ranges of the parameters of each metric, in the order of the recipe's metrics"
+    )
+
+
+@frozen(kw_only=True)
 class Tuning:
     """How the decoder's parameters are searched."""
 
     study: str = param("tuning", help="name of the study, under which it can be continued")
-    trials: int = param(25, help="how many settings to try", low=1)
+    trials: int | None = param(
+        None,
+        help="how many settings to try in all; where it is left out 25, or the whole grid",
+        low=1,
+    )
+    sampler: Literal["tpe", "grid", "random"] = param(
+        "tpe", help="what chooses settings: earlier scores (tpe), their order (grid), or chance"
+    )
+    trial_timeout: float = param(300.0, help="seconds that a trial may take", above=0)
+    cache_gib: float = param(
+        8.0, help="space beside the study for what trials have in common", low=0
+    )
+    space: Space = param(factory=Space, help="what is searched")
+
+    def __attrs_post_init__(self) -> None:
+        if not _names_a_file(self.study):
+            raise NeurokitError(f"study {self.study!r} does not do as the name of a file")
 
 
 @frozen(kw_only=True)
@@ -135,6 +165,9 @@ class Recipe:
     tune: Tuning | None = param(None, help="how the decoder's parameters are searched")
 
     def __attrs_post_init__(self) -> None:
-        fits = self.name and self.name.isprintable() and not self.name.startswith(".")
-        if not fits or "/" in self.name:
+        if not _names_a_file(self.name):
             raise NeurokitError(f"name {self.name!r} does not do as the name of a folder")
+
+
+def _names_a_file(name: str) -> bool:
+    return bool(name) and name.isprintable() and not name.startswith(".") and "/" not in name

@@ -15,7 +15,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NewType, Union, get_args, get_origin
 
 import attrs
 import cattrs
@@ -28,6 +28,8 @@ Path = tuple[str | int, ...]
 Hook = Callable[[Any, Any], Any]
 Item = tuple[str | int, Hook, Any, Any]
 """A key, the hook for its type, the type, and the value."""
+Plain = NewType("Plain", object)
+"""The type of a parameter that is taken as it stands in the recipe, and checked elsewhere."""
 FindComponent = Callable[[str, str], type[Kind]]
 """From (kind, name as a recipe's `use` gives it) to the component; raises NeurokitError."""
 
@@ -57,6 +59,7 @@ def make_converter(find_component: FindComponent) -> cattrs.Converter:
     converter = cattrs.Converter()
     for plain in (bool, int, float, str):
         converter.register_structure_hook(plain, _structure_plain)
+    converter.register_structure_hook_func(lambda t: t is Plain, lambda value, _: value)
     converter.register_structure_hook_func(lambda t: _origin(t) is Literal, _structure_literal)
     converter.register_structure_hook_factory(_is_union, lambda t: _union_hook(converter, t))
     converter.register_structure_hook_factory(
@@ -75,7 +78,7 @@ def make_converter(find_component: FindComponent) -> cattrs.Converter:
 def _hook(converter: cattrs.Converter, wanted: Any) -> Hook:
     """The hook for a type, refusing what cattrs would accept by coercion."""
     supported = (
-        wanted in (bool, int, float, str)
+        wanted in (bool, int, float, str, Plain)
         or _origin(wanted) is Literal
         or (_origin(wanted) is tuple and get_args(wanted) != ())
         or (_origin(wanted) is dict and get_args(wanted)[0] is str)
@@ -106,7 +109,7 @@ def _structure_plain(value: Any, wanted: Any) -> Any:
 
 
 def _unfit(value: Any, wanted: Any) -> Invalid:
-    return Invalid([Problem((), f"must be {type_words(wanted)}, not {_shown(value)}")])
+    return Invalid([Problem((), f"must be {type_words(wanted)}, not {shown(value)}")])
 
 
 def _structure_literal(value: Any, wanted: Any) -> Any:
@@ -114,7 +117,7 @@ def _structure_literal(value: Any, wanted: Any) -> Any:
     if not any(value == each and type(value) is type(each) for each in allowed):
         near = get_close_matches(str(value), map(str, allowed), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise Invalid([Problem((), f"must be {type_words(wanted)}, not {_shown(value)}{hint}")])
+        raise Invalid([Problem((), f"must be {type_words(wanted)}, not {shown(value)}{hint}")])
     return value
 
 
@@ -184,7 +187,9 @@ def _table_hook(converter: cattrs.Converter, cls: Any) -> Hook:
     def structure(value: Any, _: Any) -> Any:
         _require_table(value)
         problems = [
-            Problem((key,), _unknown(key, list(fields))) for key in value if key not in fields
+            Problem((key,), unknown_parameter(key, list(fields)))
+            for key in value
+            if key not in fields
         ]
         problems += [
             Problem((), f"the parameter '{name}' is missing")
@@ -253,17 +258,18 @@ def _a(word: str) -> str:
 
 def _require_table(value: Any) -> None:
     if not isinstance(value, dict):
-        raise Invalid([Problem((), f"must be a table, not {_shown(value)}")])
+        raise Invalid([Problem((), f"must be a table, not {shown(value)}")])
 
 
-def _unknown(name: str, known: list[str]) -> str:
+def unknown_parameter(name: str, known: list[str]) -> str:
+    """What is wrong with a key that a table does not know."""
     near = get_close_matches(name, known, n=1)
     if near:
         return f"unknown parameter {name!r}; did you mean '{near[0]}'?"
     return f"unknown parameter {name!r}; there is " + (", ".join(known) or "none")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as the author of a recipe sees it."""
     if isinstance(value, bool):
         return str(value).lower()

@@ -38,7 +38,8 @@ def invoke(*arguments: object) -> Result:
 def test_help_imports_neither_torch_nor_plugins(arguments: list[str]) -> None:
     program = (
         "import sys; from neurokit.cli import main; main(standalone_mode=False);"
-        "print([name for name in ('torch', 'numpy', 'h5py', 'cattrs') if name in sys.modules])"
+        "print([name for name in ('torch', 'numpy', 'h5py', 'cattrs', 'optuna', 'matplotlib')"
+        " if name in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
@@ -54,6 +55,16 @@ def test_help_tells_the_exit_codes() -> None:
         "Exit status: 0 done, 1 something is missing or failed, 2 a wrong recipe or command, "
         "75 stopped by SIGTERM or SIGUSR1 and saved, 130 interrupted." in text
     )
+
+
+def test_only_tuning_loads_the_libraries_of_tuning() -> None:
+    program = (
+        "import sys, neurokit; from neurokit.cli import main; main(['list-plugins', '--json'],"
+        "standalone_mode=False); import neurokit.pipeline;"
+        "print([name for name in ('optuna', 'matplotlib', 'sqlalchemy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
 def test_components_are_listed() -> None:
@@ -208,6 +219,33 @@ def test_an_interrupt_says_how_to_go_on(tiny: Path, monkeypatch: pytest.MonkeyPa
         assert result.stderr == (
             f"interrupted; go on with: neurokit run --resume 'outputs/a b'{end}\n"
         )
+
+
+def test_an_interrupted_search_goes_on_with_the_same_settings(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path("outputs/a b")
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise Interrupted(folder)
+
+    monkeypatch.setattr("neurokit.pipeline.execute", interrupted)
+    folder.mkdir(parents=True)
+    for name in ("recipe.toml", "environment.json"):
+        (folder / name).write_text(tiny.read_text())
+    own = ["decoder.threshold=0.4", "--resume", folder]
+    new = [tiny, "seed=3", "--checkpoint", "x.ckpt", "--device", "cpu"]
+    for arguments, expected in (
+        (own, "decoder.threshold=0.4 --resume 'outputs/a b' --mode tune"),
+        (
+            new,
+            f"{tiny} seed=3 'system.device=\"cpu\"' --resume 'outputs/a b' --mode tune "
+            "--checkpoint x.ckpt",
+        ),
+    ):
+        result = invoke("run", *arguments, "--mode", "tune")
+        assert result.exit_code == 130
+        assert result.stderr == f"interrupted; go on with: neurokit run {expected}\n"
 
 
 @pytest.mark.parametrize("signal", ["SIGTERM", "SIGUSR1", "SIGINT"])

@@ -13,13 +13,15 @@ from conftest import ROOT
 
 from neurokit import load_recipe
 from neurokit.cli import main
+from neurokit.registry import installed
+from neurokit.tuning.space import ranges_of
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
 SPANS = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))
 SHELL = "\n".join(body for language, body in BLOCKS if language == "sh").replace("\\\n", " ")
 COMMANDS = [line for line in [*SHELL.splitlines(), *SPANS] if line.startswith("neurokit ")]
-KEY = r"(?:system|data|optimizer|train|inferer|decoder)(?:\.(?!h5|ckpt)\w+)+"
+KEY = r"(?:system|data|optimizer|train|inferer|decoder|tune)(?:\.(?!h5|ckpt)\w+)+"
 PLACES = {"RECIPE": "recipes/demo.toml", "FILE": "last.ckpt"}
 
 
@@ -75,6 +77,16 @@ def test_the_recipe_of_ones_own_volume_resolves(
     Path("mine.toml").write_text(mine.replace("recipes/", f"{ROOT / 'recipes'}/"))
     recipe = load_recipe("mine.toml")
     assert recipe.name == "mine"
+
+
+def test_the_search_resolves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (search,) = (body for body in _of_language("toml") if body.startswith("[tune]"))
+    base = f'extends = "{ROOT / "recipes/fib25_aff12.toml"}"\n'
+    Path("searched.toml").write_text(f"{base}{search}")
+    recipe = load_recipe("searched.toml")
+    assert recipe.tune is not None
+    assert len(ranges_of(recipe, installed().component)) == 6
 
 
 def test_the_component_of_ones_own_works() -> None:

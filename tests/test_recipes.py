@@ -10,6 +10,9 @@ from conftest import ROOT
 
 from neurokit import load_recipe
 from neurokit.recipe import to_table
+from neurokit.registry import installed
+from neurokit.tuning.ranges import Range, grid_size
+from neurokit.tuning.space import ranges_of
 
 SHIPPED = sorted((ROOT / "recipes").glob("*.toml"))
 
@@ -111,10 +114,36 @@ def test_snemi_inference_and_decoding(snemi: dict[str, Any]) -> None:
         "one_sided_min_size": 100,
     }
     assert snemi["metrics"][0]["use"] == "adapted_rand"
-    assert _subset(snemi["tune"], "study", "trials") == {
+
+
+def test_snemi_tuning(snemi: dict[str, Any]) -> None:
+    assert _subset(snemi["tune"], "study", "trials", "sampler", "trial_timeout") == {
         "study": "snemi_waterz_tuning",
         "trials": 25,
+        "sampler": "tpe",
+        "trial_timeout": 300,
     }
+    recipe = load_recipe(ROOT / "recipes" / "snemi_aff12.toml")
+    ranges = ranges_of(recipe, installed().component)
+    assert {each.name: _points(each) for each in ranges} == {
+        "decoder.merge_function": [f"aff{q}_his256" for q in (85, 75, 50, 25, 15)],
+        "decoder.threshold": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+        "decoder.aff_threshold.0": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5],
+        "decoder.aff_threshold.1": [0.7, 0.8, 0.9, 1.0],
+    }
+    assert grid_size(ranges) == 1080
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_each_has_a_space_of_its_own_study(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.tune is not None
+    assert recipe.tune.study == f"{recipe.name.removesuffix('_aff12')}_waterz_tuning"
+    assert ranges_of(recipe, installed().component)
+
+
+def _points(each: Range) -> list[Any]:
+    return [each.point(index) for index in range(each.count or 0)]
 
 
 def test_snemi_network() -> None:

@@ -133,8 +133,8 @@ def test_the_agglomeration_is_what_is_decoded() -> None:
     [
         (
             {"discretize_queue": 0},
-            "discretize_queue = 0 needs engine = \"package\"; the engine 'graph' joins in the order "
-            "of discretize_queue = 256",
+            'discretize_queue = 0 needs engine = "package"; '
+            "the engine 'graph' joins in the order of discretize_queue = 256",
         ),
         (
             {"engine": "package", "merge_function": "aff85_contact256"},

@@ -1,0 +1,1 @@
+"""Tuning: the search for the settings with which a decoder scores best."""
