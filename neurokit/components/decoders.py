@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -119,7 +119,7 @@ class Waterz(Decoder):
         if self.engine == "package":
             return None
         steps = Steps(
-            cache(partial(self._affinities, prediction)),
+            partial(self._affinities, prediction),
             self.aff_threshold,
             prediction.fingerprint and f"{prediction.fingerprint} {' '.join(self.channels)}",
         )

@@ -262,7 +262,7 @@ def _agglomerate(
             break
         edge = _edge_at(ends, edges, place)
         if edge != _NONE and not edges[edge].stale:
-            entries, pairs = _room_for_joining(segments, ends[edge, 0], ends[edge, 1])
+            entries, pairs = _room_for_joining(segments, ends[edge, 0], ends[edge, 1], quantile)
             if not (has_room(pool, entries) and has_room_for_pairs(table, pairs)):
                 progress[0].level, progress[0].highest = level, highest
                 progress[0].entries, progress[0].pairs = entries, pairs
@@ -286,12 +286,12 @@ def _agglomerate(
 
 
 @compiled
-def _room_for_joining(segments: Records, one: int, other: int) -> tuple[int, int]:
+def _room_for_joining(segments: Records, one: int, other: int, quantile: int) -> tuple[int, int]:
     """How many entries and pairs joining two segments can add."""
     fewer = min(segments[one].degree, segments[other].degree)
     more = max(segments[one].degree, segments[other].degree)
     # Edges move, and those of the larger one may all be entered after that.
-    return LEVELS * fewer, fewer + fewer + more
+    return 0 if quantile == _MEAN else LEVELS * fewer, fewer + fewer + more
 
 
 @compiled

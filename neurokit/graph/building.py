@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
-from attrs import evolve
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from neurokit.graph.affinities import Affinities, as_float
 from neurokit.graph.compiled import compiled
 from neurokit.graph.fragments import Fragments
 from neurokit.graph.region_graph import LEVELS, UNIT, Histograms, RegionGraph
-from neurokit.graph.threads import cores, side_by_side, slabs
+from neurokit.graph.threads import side_by_side, slabs
 
 Ids = NDArray[np.uint32]
+Records = NDArray[Any]
 Columns = tuple[Ids, Ids, NDArray[np.uint8], NDArray[np.int64], Ids]
 """The arrays of a `RegionGraph` without histograms, in their order."""
 
 _SLAB_VOXELS = 1 << 20
+_FEW = 32
+_EDGE = np.dtype(
+    [
+        ("total", np.int64),
+        ("second", np.uint32),
+        ("contacts", np.uint32),
+        ("highest", np.uint8),
+    ],
+    align=True,
+)
 
 
 def region_graph(
@@ -39,11 +50,13 @@ def region_graph(
         running_mean: whether to take the mean of the affinities as the waterz package does, too.
     """
     labels_ZYX, ids = fragments.labels_ZYX, len(fragments.sizes)
-    of_slab = partial(_of_slab, labels_ZYX, affinities_CZYX, ids, histograms)
-    graph = united(side_by_side(of_slab, slabs(labels_ZYX.shape, _SLAB_VOXELS) or [(0, 0)]), ids)
+    each = slabs(labels_ZYX.shape, _SLAB_VOXELS) or [(0, 0)]
+    of_slab = partial(_of_slab, labels_ZYX, affinities_CZYX, ids, histograms, running_mean)
+    parts = side_by_side(of_slab, each)
+    graph = united([part.graph for part in parts], ids)
     if not running_mean:
         return graph
-    return evolve(graph, running_mean=_running_mean(graph, labels_ZYX, affinities_CZYX, ids))
+    return evolve(graph, running_mean=_running_mean(graph, [part.contacts for part in parts], ids))
 
 
 def united(parts: Sequence[RegionGraph], ids: int) -> RegionGraph:
@@ -57,7 +70,9 @@ def united(parts: Sequence[RegionGraph], ids: int) -> RegionGraph:
         return parts[0]
     columns = zip(*map(_columns, parts), strict=True)
     first, second, highest, total, contacts = (np.concatenate(column) for column in columns)
-    graph = RegionGraph(*_summed(first, second, highest, total, contacts, ids))
+    edges = np.empty(len(first), _EDGE)
+    starts = _file_edges(first, second, highest, total, contacts, edges, ids)
+    graph = _summed(starts, edges)
     if parts[0].histograms is None:
         return graph
     entries = zip(*map(_entries, parts), strict=True)
@@ -68,102 +83,48 @@ def _columns(graph: RegionGraph) -> Columns:
     return graph.first, graph.second, graph.highest, graph.total, graph.contacts
 
 
+class _Contacts(NamedTuple):
+    """The affinities between the fragments of a slab, in the order of the volume."""
+
+    first: Ids
+    second: Ids
+    affinity: NDArray[np.float32]
+
+
+@frozen(eq=False)
+class _Slab:
+    """The graph of a slab, and the contacts it was made from, where they are needed again."""
+
+    graph: RegionGraph
+    contacts: _Contacts
+
+
 def _of_slab(
     labels_ZYX: Ids,
     affinities_CZYX: Affinities,
     ids: int,
     histograms: bool,
+    keep_contacts: bool,
     slab: tuple[int, int],
-) -> RegionGraph:
+) -> _Slab:
     """The graph of the affinities that are stored in a slab."""
-    first, end = slab
-    here_CZYX = as_float(affinities_CZYX[:, first:end])
-    contacts = _contacts(labels_ZYX[max(0, first - 1) : end], here_CZYX)
-    graph = RegionGraph(*_summed(*contacts, ids))
-    if not histograms:
-        return graph
-    first_id, second_id, level, _, ones = contacts
-    return _with_histograms(graph, first_id, second_id, level, ones)
-
-
-def _running_mean(
-    graph: RegionGraph, labels_ZYX: Ids, affinities_CZYX: Affinities, ids: int
-) -> NDArray[np.float32]:
-    """The mean of each edge, taken in the order of the volume, in single precision.
-
-    Every thread goes through the whole volume, and counts for some of the edges.
-    """
-    starts = np.searchsorted(graph.first, np.arange(ids + 1, dtype=np.uint32))
-    mean = np.zeros(len(graph.first), np.float32)
-    seen = np.zeros(len(graph.first), np.uint32)
-
-    def take(of_ids: tuple[int, int]) -> None:
-        for slab in slabs(labels_ZYX.shape, _SLAB_VOXELS):
-            here_CZYX = as_float(affinities_CZYX[:, slice(*slab)])
-            _take_means(
-                labels_ZYX[max(0, slab[0] - 1) : slab[1]],
-                here_CZYX,
-                graph.second,
-                starts,
-                mean,
-                seen,
-                of_ids,
-            )
-
-    bounds = np.linspace(0, ids, cores() + 1).astype(np.int64)
-    side_by_side(take, list(pairwise(bounds.tolist())))
-    return mean
+    begin, end = slab
+    contacts = _contacts(
+        labels_ZYX[max(0, begin - 1) : end], as_float(affinities_CZYX[:, begin:end])
+    )
+    first, second, affinity = contacts
+    edges = np.empty(len(first), _EDGE)
+    graph = _summed(_file_contacts(first, second, affinity, edges, ids), edges)
+    if histograms:
+        levels = np.minimum(affinity * np.float32(LEVELS), LEVELS - 1).astype(np.uint8)
+        graph = _with_histograms(graph, first, second, levels, np.ones(len(first), np.uint32))
+    kept = slice(None) if keep_contacts else slice(0)
+    return _Slab(graph, _Contacts(first[kept].copy(), second[kept].copy(), affinity[kept].copy()))
 
 
 @compiled
-def _take_means(
-    labels_ZYX: Ids,
-    affinities_CZYX: NDArray[np.float32],
-    second: Ids,
-    starts: NDArray[np.int64],
-    mean: NDArray[np.float32],
-    seen: Ids,
-    ids: tuple[int, int],
-) -> None:
-    """Add a slab to the means of the edges whose first fragment is one of a range of ids.
-
-    Args:
-        labels_ZYX: of the slab, and of the section before it where there is one.
-        affinities_CZYX: of the slab.
-        second: fragments of the edges.
-        starts: the first edge of each first fragment.
-        mean, seen: of each edge, the mean of so many affinities.
-        ids: the first id and the one after the last.
-    """
-    _, depth, height, width = affinities_CZYX.shape
-    before = labels_ZYX.shape[0] - depth
-    for z in range(depth):
-        for y in range(height):
-            for x in range(width):
-                here = labels_ZYX[z + before, y, x]
-                for axis in range(3):
-                    there = here
-                    if axis == 0 and z + before > 0:
-                        there = labels_ZYX[z + before - 1, y, x]
-                    elif axis == 1 and y > 0:
-                        there = labels_ZYX[z + before, y - 1, x]
-                    elif axis == 2 and x > 0:
-                        there = labels_ZYX[z + before, y, x - 1]
-                    one, other = min(here, there), max(here, there)
-                    if one == other or one == 0 or not ids[0] <= one < ids[1]:
-                        continue
-                    edge = starts[one]
-                    while second[edge] != other:
-                        edge += 1
-                    count = seen[edge]
-                    summed = affinities_CZYX[axis, z, y, x] + mean[edge] * np.float32(count)
-                    mean[edge] = summed / np.float32(count + 1)
-                    seen[edge] = count + 1
-
-
-@compiled
-def _contacts(labels_ZYX: Ids, affinities_CZYX: NDArray[np.float32]) -> Columns:
-    """An edge for every affinity between two fragments.
+def _contacts(labels_ZYX: Ids, affinities_CZYX: NDArray[np.float32]) -> _Contacts:
+    """Every affinity between two fragments.
 
     Args:
         labels_ZYX: of the slab, and of the section before it where there is one.
@@ -173,7 +134,7 @@ def _contacts(labels_ZYX: Ids, affinities_CZYX: NDArray[np.float32]) -> Columns:
     before = labels_ZYX.shape[0] - depth
     most = 3 * depth * height * width
     first, second = np.empty(most, np.uint32), np.empty(most, np.uint32)
-    highest, total = np.empty(most, np.uint8), np.empty(most, np.int64)
+    affinity = np.empty(most, np.float32)
     count = 0
     for z in range(depth):
         for y in range(height):
@@ -187,128 +148,166 @@ def _contacts(labels_ZYX: Ids, affinities_CZYX: NDArray[np.float32]) -> Columns:
                         there = labels_ZYX[z + before, y - 1, x]
                     elif axis == 2 and x > 0:
                         there = labels_ZYX[z + before, y, x - 1]
-                    if here == there or here == 0 or there == 0:
-                        continue
-                    affinity = affinities_CZYX[axis, z, y, x]
-                    first[count], second[count] = min(here, there), max(here, there)
-                    highest[count] = min(int(affinity * np.float32(LEVELS)), LEVELS - 1)
-                    total[count] = int(affinity / UNIT)
-                    count += 1
-    ones = np.ones(count, np.uint32)
-    return first[:count], second[:count], highest[:count], total[:count], ones
+                    if here != there and here != 0 and there != 0:
+                        first[count], second[count] = min(here, there), max(here, there)
+                        affinity[count] = affinities_CZYX[axis, z, y, x]
+                        count += 1
+    return _Contacts(first[:count], second[:count], affinity[:count])
 
 
 @compiled
-def _summed(
+def _file_contacts(
+    first: Ids, second: Ids, affinity: NDArray[np.float32], edges: Records, ids: int
+) -> NDArray[np.int64]:
+    """Fill in a record for each contact, by first fragments; where those of each begin."""
+    starts = _starts(first, ids)
+    free = starts[:-1].copy()
+    for place in range(len(first)):
+        edge = free[first[place]]
+        free[first[place]] += 1
+        edges[edge].second = second[place]
+        edges[edge].highest = min(int(affinity[place] * np.float32(LEVELS)), LEVELS - 1)
+        edges[edge].total = int(affinity[place] / UNIT)
+        edges[edge].contacts = 1
+    return starts
+
+
+@compiled
+def _file_edges(
     first: Ids,
     second: Ids,
     highest: NDArray[np.uint8],
     total: NDArray[np.int64],
     contacts: Ids,
+    edges: Records,
     ids: int,
-) -> Columns:
-    """Edges with those between the same two fragments added up, in the order of a region graph."""
-    starts, order = _by_id(first, ids)
-    found = _room(len(first))
-    of_second, of_edge = found[1], np.zeros(ids, np.int64)
-    count = 0
-    for one in range(ids):
-        begin = count
-        for place in range(starts[one], starts[one + 1]):
-            edge = order[place]
-            other = second[edge]
-            # What an earlier fragment left here points to an edge of that one, or nowhere.
-            known = of_edge[other]
-            if not (begin <= known < count and of_second[known] == other):
-                known = of_edge[other] = count
-                _set(found, known, first[edge], other, np.uint8(0), np.int64(0), np.uint32(0))
-                count += 1
-            found[2][known] = max(found[2][known], highest[edge])
-            found[3][known] += total[edge]
-            found[4][known] += contacts[edge]
-        _sort_by_second(found, begin, count)
-    return (
-        found[0][:count].copy(),
-        found[1][:count].copy(),
-        found[2][:count].copy(),
-        found[3][:count].copy(),
-        found[4][:count].copy(),
-    )
+) -> NDArray[np.int64]:
+    """Fill in a record for each edge of some graphs; as `_file_contacts`."""
+    starts = _starts(first, ids)
+    free = starts[:-1].copy()
+    for place in range(len(first)):
+        edge = free[first[place]]
+        free[first[place]] += 1
+        edges[edge].second = second[place]
+        edges[edge].highest = highest[place]
+        edges[edge].total = total[place]
+        edges[edge].contacts = contacts[place]
+    return starts
 
 
 @compiled
-def _by_id(ids_of: Ids, ids: int) -> tuple[NDArray[np.int64], Ids]:
-    """Where each id's places begin in the second array, which holds all places by id."""
+def _starts(first: Ids, ids: int) -> NDArray[np.int64]:
+    """Where each first fragment's places begin when they are sorted by that; and their number."""
     starts = np.zeros(ids + 1, np.int64)
-    for one in ids_of:
+    for one in first:
         starts[one + 1] += 1
     for one in range(ids):
         starts[one + 1] += starts[one]
-    order = np.empty(len(ids_of), np.uint32)
-    free = starts[:-1].copy()
-    for place in range(len(ids_of)):
-        one = ids_of[place]
-        order[free[one]] = place
-        free[one] += 1
-    return starts, order
+    return starts
 
 
-@compiled
-def _room(most: int) -> Columns:
-    return (
-        np.empty(most, np.uint32),
-        np.empty(most, np.uint32),
-        np.empty(most, np.uint8),
-        np.empty(most, np.int64),
-        np.empty(most, np.uint32),
+def _summed(starts: NDArray[np.int64], edges: Records) -> RegionGraph:
+    """The graph of records, by first fragments; those of the same two fragments are added up."""
+    lengths = _add_up(starts, edges)
+    kept = _in_front(starts, lengths, edges)
+    return RegionGraph(
+        np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths),
+        edges["second"][:kept].copy(),
+        edges["highest"][:kept].copy(),
+        edges["total"][:kept].copy(),
+        edges["contacts"][:kept].copy(),
     )
 
 
 @compiled
-def _set(
-    columns: Columns,
-    place: int,
-    first: np.uint32,
-    second: np.uint32,
-    highest: np.uint8,
-    total: np.int64,
-    contacts: np.uint32,
-) -> None:
-    columns[0][place] = first
-    columns[1][place] = second
-    columns[2][place] = highest
-    columns[3][place] = total
-    columns[4][place] = contacts
-
-
-_FEW = 32
+def _add_up(starts: NDArray[np.int64], edges: Records) -> NDArray[np.int64]:
+    """Add up the records of each first fragment in place; how many are left of each."""
+    ids = len(starts) - 1
+    lengths = np.zeros(ids, np.int64)
+    place_of = np.zeros(ids, np.int64)
+    spare = np.empty(1, edges.dtype)
+    for one in range(ids):
+        begin = end = starts[one]
+        for place in range(begin, starts[one + 1]):
+            other = edges[place].second
+            # What an earlier fragment left here is no place of this one's, or of another edge.
+            known = place_of[other]
+            if begin <= known < end and edges[known].second == other:
+                edges[known].highest = max(edges[known].highest, edges[place].highest)
+                edges[known].total += edges[place].total
+                edges[known].contacts += edges[place].contacts
+            else:
+                place_of[other] = end
+                edges[end] = edges[place]
+                end += 1
+        _sort_by_second(edges[begin:end], spare)
+        lengths[one] = end - begin
+    return lengths
 
 
 @compiled
-def _sort_by_second(columns: Columns, begin: int, end: int) -> None:
-    """Sort the edges begin..end-1, which share their first fragment."""
-    first, second, highest, total, contacts = columns
-    if end - begin > _FEW:
-        order = np.argsort(second[begin:end])
-        second[begin:end] = second[begin:end][order]
-        highest[begin:end] = highest[begin:end][order]
-        total[begin:end] = total[begin:end][order]
-        contacts[begin:end] = contacts[begin:end][order]
+def _sort_by_second(edges: Records, spare: Records) -> None:
+    """Sort records; there is room for one in `spare`."""
+    if len(edges) > _FEW:
+        edges[:] = edges[np.argsort(edges["second"])]
         return
-    for place in range(begin + 1, end):
-        moved = second[place], highest[place], total[place], contacts[place]
-        while place > begin and second[place - 1] > moved[0]:
-            _set(
-                columns,
-                place,
-                first[place],
-                second[place - 1],
-                highest[place - 1],
-                total[place - 1],
-                contacts[place - 1],
-            )
+    for place in range(1, len(edges)):
+        while place > 0 and edges[place - 1].second > edges[place].second:
+            spare[0] = edges[place]
+            edges[place] = edges[place - 1]
+            edges[place - 1] = spare[0]
             place -= 1
-        _set(columns, place, first[place], moved[0], moved[1], moved[2], moved[3])
+
+
+@compiled
+def _in_front(starts: NDArray[np.int64], lengths: NDArray[np.int64], edges: Records) -> int:
+    """Close the gaps between the records that are left; how many there are."""
+    kept = 0
+    for one in range(len(lengths)):
+        for place in range(starts[one], starts[one] + lengths[one]):
+            edges[kept] = edges[place]
+            kept += 1
+    return kept
+
+
+def _running_mean(graph: RegionGraph, each: Sequence[_Contacts], ids: int) -> NDArray[np.float32]:
+    """The mean of each edge, taken in the order of the volume, in single precision."""
+    starts = _starts(graph.first, ids)
+    mean = np.zeros(len(graph.first), np.float32)
+    seen = np.zeros(len(graph.first), np.uint32)
+    for first, second, affinity in each:
+        _take_means(first, second, affinity, starts, graph.second, mean, seen)
+    return mean
+
+
+@compiled
+def _take_means(
+    first: Ids,
+    second: Ids,
+    affinity: NDArray[np.float32],
+    starts: NDArray[np.int64],
+    second_of_edge: Ids,
+    mean: NDArray[np.float32],
+    seen: Ids,
+) -> None:
+    """Add contacts to the means of their edges, each of so many that it has seen."""
+    for place in range(len(first)):
+        edge = _find(second_of_edge, starts[first[place]], starts[first[place] + 1], second[place])
+        count = np.float32(seen[edge])
+        mean[edge] = (affinity[place] + mean[edge] * count) / np.float32(seen[edge] + 1)
+        seen[edge] += 1
+
+
+@compiled
+def _find(rising: Ids, begin: int, end: int, wanted: np.uint32) -> int:
+    """Where in rising values, from one place to before another, a value stands that is there."""
+    while end - begin > 1:
+        middle = (begin + end) // 2
+        if rising[middle] <= wanted:
+            begin = middle
+        else:
+            end = middle
+    return begin
 
 
 def _with_histograms(

@@ -18,8 +18,8 @@ class Fragments:
     Attributes:
         labels_ZYX: ids 1..n, each of which occurs; 0 is background.
         sizes: voxels of each id, background included.
-        fingerprint: of what they were made from; None where that is not known, and what is
-            computed from them cannot be kept for another time.
+        fingerprint: of the labels; None where they were made from something unknown, and what is
+            computed from them is not kept for another time.
     """
 
     labels_ZYX: NDArray[np.uint32]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +27,9 @@ from neurokit.errors import NeurokitError
 Table = TypeVar("Table")
 Arrays = dict[str, NDArray[Any]]
 
+_NOTHING = np.empty(0, "V1")
+"""In place of None: a field that is not there at all was lost."""
+
 _MEMORY_SHARE = 4
 """Of the limit on disk, one part in so many is kept in memory, too."""
 
@@ -40,10 +42,11 @@ class _Store:
         self._limit = limit_bytes
         self._in_memory: OrderedDict[str, Any] = OrderedDict()
         self._sizes: dict[str, int] = {}
+        self._version = version("neurokit")
 
     def get(self, kind: type[Table], key: str, make: Callable[[], Table]) -> Table:
         """What is kept under a key, else what `make` gives, which is kept from now on."""
-        name = hashlib.sha256(f"{version('neurokit')} {kind.__qualname__} {key}".encode())
+        name = hashlib.sha256(f"{self._version} {kind.__qualname__} {key}".encode())
         path = self._folder / f"{name.hexdigest()[:32]}.npz"
         found = self._in_memory.get(path.name)
         if found is None:
@@ -74,7 +77,7 @@ class _Store:
     def _make_room(self, limit: int) -> None:
         """Remove the files used longest ago, until those left take no more than the limit."""
         files = []
-        for file in self._folder.glob("*.npz"):
+        for file in self._folder.glob("*"):  # a killed process may have left half a file, too
             with suppress(FileNotFoundError):  # another process makes room, too
                 files.append((file.stat().st_mtime_ns, file.stat().st_size, file))
         total = sum(size for _, size, _ in files)
@@ -126,7 +129,7 @@ def _read(kind: type[Table], path: Path) -> Table | None:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return _from_arrays(kind, arrays)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except Exception:  # a damaged archive makes zipfile and NumPy raise nearly anything
         return None
 
 
@@ -137,8 +140,8 @@ def _arrays(table: Any) -> Arrays:
         value = getattr(table, field.name)
         if attrs.has(type(value)):
             found |= {f"{field.name}.{name}": inner for name, inner in _arrays(value).items()}
-        elif value is not None:
-            found[field.name] = np.asarray(value)
+        else:
+            found[field.name] = _NOTHING if value is None else np.asarray(value)
     return found
 
 
@@ -153,11 +156,10 @@ def _from_arrays(kind: type[Table], arrays: Arrays) -> Table:
         }
         if inner:
             fields[field.name] = _from_arrays(_attrs_class_of(field.type), inner)
-        elif field.name in arrays:
-            value = arrays[field.name]
-            fields[field.name] = value if value.ndim else value.item()
         else:
-            fields[field.name] = None
+            value = arrays[field.name]
+            found = None if value.dtype == _NOTHING.dtype else value
+            fields[field.name] = value.item() if value.ndim == 0 else found
     return kind(**fields)
 
 

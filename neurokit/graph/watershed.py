@@ -8,6 +8,7 @@ where there is a choice: the fragments and their ids are the same.
 from __future__ import annotations
 
 from functools import partial
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from neurokit.graph.fragments import Fragments
 from neurokit.graph.threads import side_by_side, slabs
 
 Bytes = NDArray[np.uint8]
+Roots = NDArray[np.uint32] | NDArray[np.uint64]
 
 MOST_FRAGMENTS = 2**32 - 1
 
@@ -61,14 +63,7 @@ def watershed(
     side_by_side(partial(_drain, affinities_CZYX, low, high, drains_ZYX), each)
     side_by_side(partial(_find_corners, drains_ZYX), each)
     _divide_plateaus(drains_ZYX)
-    labels_ZYX = np.zeros(shape, np.uint32)
-    sizes = _flood(drains_ZYX, labels_ZYX, most_fragments)
-    if len(sizes) - 1 > most_fragments:
-        raise NeurokitError(
-            f"the volume falls into more than {most_fragments:,} fragments; decode it in parts, "
-            f"raise the first or lower the second number of aff_threshold"
-        )
-    return Fragments(labels_ZYX, sizes)
+    return _number(drains_ZYX, each, most_fragments)
 
 
 def _bounds(
@@ -180,55 +175,122 @@ def _leave_one_way(
     return queue, queued
 
 
+def _number(drains_ZYX: Bytes, each: list[tuple[int, int]], most_fragments: int) -> Fragments:
+    """Give what drains to one place one id.
+
+    All ways from a voxel lead to the same place by now, so that fragments are what is connected,
+    whichever way the water runs.
+    """
+    shape = drains_ZYX.shape
+    roots_ZYX = np.empty(shape, np.uint32 if drains_ZYX.size < 2**32 else np.uint64)
+    side_by_side(partial(_connect, drains_ZYX, roots_ZYX), each)
+    for first, _ in each[1:]:
+        _connect_sections(drains_ZYX, roots_ZYX, first)
+    counts = side_by_side(partial(_count_roots, drains_ZYX, roots_ZYX), each)
+    count = sum(counts)
+    if count > most_fragments:
+        raise NeurokitError(
+            f"the volume falls into {count:,} fragments, and ids go to {most_fragments:,}; decode "
+            f"it in parts, or raise the first or lower the second number of aff_threshold"
+        )
+    labels_ZYX = np.zeros(shape, np.uint32)
+    before = accumulate(counts, initial=0)
+    side_by_side(
+        lambda slab: _name_roots(drains_ZYX, roots_ZYX, labels_ZYX, *slab),
+        list(zip(each, before, strict=False)),
+    )
+    sizes = sum(
+        side_by_side(partial(_name_others, roots_ZYX, labels_ZYX, count), each),
+        start=np.zeros(count + 1, np.int64),
+    )
+    return Fragments(labels_ZYX, sizes)
+
+
 @compiled
-def _flood(
-    drains_ZYX: Bytes, labels_ZYX: NDArray[np.uint32], most_fragments: int
-) -> NDArray[np.int64]:
-    """Label every voxel by where it drains to; the sizes of the labels, one more if too many."""
+def _connect(drains_ZYX: Bytes, roots_ZYX: Roots, slab: tuple[int, int]) -> None:
+    """Give the voxels of a slab that are connected within it the first of them as their root."""
     _, height, width = drains_ZYX.shape
-    drains, labels = drains_ZYX.ravel(), labels_ZYX.ravel()
+    drains, roots = drains_ZYX.ravel(), roots_ZYX.ravel()
     steps = _steps(height, width)
-    sizes = np.zeros(1 << 12, np.int64)
+    begin = slab[0] * height * width
+    for voxel in range(begin, slab[1] * height * width):
+        roots[voxel] = voxel
+        for way in range(3):
+            # Backwards from here, or onwards from there. A way never leads out of the volume.
+            there = voxel + steps[way]
+            if there >= begin and (drains[voxel] >> way & 1 or drains[there] >> (way + 3) & 1):
+                _unite(roots, voxel, there)
+
+
+@compiled
+def _connect_sections(drains_ZYX: Bytes, roots_ZYX: Roots, section: int) -> None:
+    """Connect what is connected from a section to the one before it."""
+    _, height, width = drains_ZYX.shape
+    drains, roots = drains_ZYX.ravel(), roots_ZYX.ravel()
+    plane = height * width
+    for voxel in range(section * plane, (section + 1) * plane):
+        if drains[voxel] & 1 or drains[voxel - plane] >> 3 & 1:
+            _unite(roots, voxel, voxel - plane)
+
+
+@compiled
+def _unite(roots: Roots, one: int, other: int) -> None:
+    """Make the first of two roots that of both."""
+    one, other = _root(roots, one), _root(roots, other)
+    roots[max(one, other)] = min(one, other)
+
+
+@compiled
+def _root(roots: Roots, voxel: int) -> int:
+    while roots[voxel] != voxel:
+        roots[voxel] = roots[roots[voxel]]
+        voxel = roots[voxel]
+    return voxel
+
+
+@compiled
+def _count_roots(drains_ZYX: Bytes, roots_ZYX: Roots, slab: tuple[int, int]) -> int:
+    """How many fragments begin in a slab; a voxel that drains nowhere is background."""
+    _, height, width = drains_ZYX.shape
+    drains, roots = drains_ZYX.ravel(), roots_ZYX.ravel()
     count = 0
-    reached = np.empty(1 << 12, np.int64)
-    for start in range(len(drains)):
-        if drains[start] == 0:
-            sizes[0] += 1
-            continue
-        if labels[start] != 0:
-            continue
-        drains[start] |= _QUEUED
-        reached[0] = start
-        length, taken = 1, 0
-        label = np.uint32(0)
-        while taken < length and label == 0:
-            voxel = reached[taken]
-            taken += 1
-            for way in range(6):
-                if not drains[voxel] >> way & 1:
-                    continue
-                neighbour = voxel + steps[way]
-                if labels[neighbour] != 0:
-                    label = labels[neighbour]
-                    break
-                if not drains[neighbour] & _QUEUED:
-                    drains[neighbour] |= _QUEUED
-                    if length == len(reached):
-                        reached = _doubled(reached)
-                    reached[length] = neighbour
-                    length += 1
-        if label == 0:
-            count += 1
-            if count == len(sizes):
-                sizes = _doubled(sizes)
-            if count > most_fragments:
-                break
-            label = np.uint32(count)
-            sizes[count] = 0
-        for place in range(length):
-            labels[reached[place]] = label
-        sizes[label] += length
-    return sizes[: count + 1].copy()
+    for voxel in range(slab[0] * height * width, slab[1] * height * width):
+        count += roots[voxel] == voxel and drains[voxel] != 0
+    return count
+
+
+@compiled
+def _name_roots(
+    drains_ZYX: Bytes,
+    roots_ZYX: Roots,
+    labels_ZYX: NDArray[np.uint32],
+    slab: tuple[int, int],
+    named: int,
+) -> None:
+    """Give the roots of a slab the ids after those of the slabs before."""
+    _, height, width = drains_ZYX.shape
+    drains, roots, labels = drains_ZYX.ravel(), roots_ZYX.ravel(), labels_ZYX.ravel()
+    for voxel in range(slab[0] * height * width, slab[1] * height * width):
+        if roots[voxel] == voxel and drains[voxel] != 0:
+            named += 1
+            labels[voxel] = named
+
+
+@compiled
+def _name_others(
+    roots_ZYX: Roots, labels_ZYX: NDArray[np.uint32], count: int, slab: tuple[int, int]
+) -> NDArray[np.int64]:
+    """Give every voxel of a slab the id of its root; how many voxels there each id has."""
+    _, height, width = roots_ZYX.shape
+    roots, labels = roots_ZYX.ravel(), labels_ZYX.ravel()
+    sizes = np.zeros(count + 1, np.int64)
+    for voxel in range(slab[0] * height * width, slab[1] * height * width):
+        root = voxel
+        while roots[root] != root:
+            root = roots[root]
+        labels[voxel] = labels[root]
+        sizes[labels[root]] += 1
+    return sizes
 
 
 @compiled
