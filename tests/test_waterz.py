@@ -213,8 +213,7 @@ def test_dust_and_section_overlap_follow_the_agglomeration(engine: Engine) -> No
             return_region_graph=True,
         )
     )
-    if engine == "graph":  # which goes through equally strong contacts in the order of their ids
-        graph.sort(key=lambda edge: (edge["u"], edge["v"]))
+    graph.sort(key=lambda edge: (edge["u"], edge["v"]))  # equally strong ones go by their ids
     first, second, score = (np.array([edge[key] for edge in graph]) for key in ("u", "v", "score"))
     assert (score >= np.float32(0.2)).all()
     sizes = np.bincount(labels.ravel().astype(np.int64))
@@ -227,6 +226,22 @@ def test_dust_and_section_overlap_follow_the_agglomeration(engine: Engine) -> No
     assert np.array_equal(decoder.decode(prediction), dusted)
     decoder = Waterz(threshold=0.2, dust=dust, section_overlap=overlap, engine=engine)
     assert np.array_equal(decoder.decode(prediction), joined)
+
+
+def test_engines_agree_with_dust_and_overlap_on_real_affinities(real: Any) -> None:
+    prediction = Prediction(real[:, :12, :100, :100], ZYX)
+    for threshold in (0.02, 0.1):
+        for merge_size in (50, 800):
+            dust = Dust(enabled=True, merge_size=merge_size, remove_size=20)
+            overlap = SectionOverlap(enabled=True, affinity_threshold=0.2)
+            ours, theirs = (
+                Waterz(
+                    threshold=threshold, dust=dust, section_overlap=overlap, engine=engine
+                ).decode(prediction)
+                for engine in get_args(Engine)
+            )
+            assert ours.max() > 1
+            assert np.array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 4), (3, 0, 2), (1, 1, 1), (1, 5, 1), (3, 1, 7)])

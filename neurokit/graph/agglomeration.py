@@ -13,8 +13,8 @@ order is part of the result. It is that of the waterz package with `discretize_q
 
 What may be done in any order is done in the order that reads the least memory, as nearly all the
 time goes into waiting for it: what belongs together lies together in records, the segment with
-fewer edges is joined to the other, and the edge between two segments is found by marking the
-neighbours of one of them, or, where that has many, in a table.
+fewer edges is joined to the other, and the edge between two segments is found among those of one of
+them, or, where that has many, in a table.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ _MANY = 64
 _PROGRESS = np.dtype(
     [
         ("level", np.int64),  # of the queue in turn
-        ("joins", np.int64),  # so far
         ("highest", np.float32),  # score that has been looked at
         ("entries", np.int64),  # that the next join needs room for in the pool,
         ("pairs", np.int64),  # and in the table
@@ -72,29 +71,20 @@ class _Net(NamedTuple):
     that were its own at first; what is no more is taken out when a range is gone through.
     """
 
-    ends: Index  # the two segments of each edge; of one that is no more, -1 and who took it in
+    ends: Index  # the two segments of each edge; -1 of one that is no more
     incident: Index  # edges, by fragment
-    near: Index  # room for the neighbours over a range of edges, and the edges that lead there
-    segments: Records
     fragments: Records
     names: NDArray[np.uint32]  # of segments
+    degrees: Index  # edges of each segment
+    many: NDArray[np.bool_]  # segments whose edges are in the table
+    around: Index  # room for the neighbours of a segment, and the edges that lead there,
+    beside: Index  # and the same for a fragment that is joined to it
 
 
-def _record_types(edges: int) -> tuple[np.dtype[Any], np.dtype[Any], np.dtype[Any]]:
-    """Records of segments, of fragments and of edges; those of edges fill half a cache line."""
+def _record_types(edges: int) -> tuple[np.dtype[Any], np.dtype[Any]]:
+    """Records of fragments and of edges; those of edges fill half a cache line."""
     index = np.dtype(np.int32 if edges < 2**31 else np.int64)
     k = index.itemsize
-    segment = {
-        "names": [
-            "marked_by",  # the number of the join of whose segment this is a neighbour,
-            "mark",  # and the edge that leads there
-            "degree",  # edges
-            "many",  # whether its edges are in the table
-        ],
-        "formats": [index, index, index, np.bool_],
-        "offsets": [0, k, 2 * k, 3 * k],
-        "itemsize": 4 * k,
-    }
     fragment = {
         "names": ["begin", "length", "next"],  # of its range, and of its chain, or -1
         "formats": [np.int64, index, index],
@@ -104,26 +94,18 @@ def _record_types(edges: int) -> tuple[np.dtype[Any], np.dtype[Any], np.dtype[An
             "entry",  # of percentiles, see level_counts;
             "mean",  # of a mean, in the same place
             "number",  # of levels, or of the affinities that the mean is taken over
-            "place",  # in the queues; places have the numbers of the edges that were there first
+            "place",  # in the queues
+            "stale",  # whether it has merged with another since it came there
+            # Of the place with the number of this edge:
+            "edge",  # that stands there, or -1
             "score",  # at which it came there
-            "stale",  # whether it has merged with another since
-            "next_place",  # of the place with the number of this edge: the one behind it,
-            "place_score",  # and the score of who stands there, or stood there last
+            "next",  # the place behind it, or -1
         ],
-        "formats": [
-            np.int64,
-            np.float32,
-            np.uint32,
-            index,
-            np.float32,
-            np.bool_,
-            index,
-            np.float32,
-        ],
-        "offsets": [0, 0, 8, 12, 12 + k, 16 + k, 20 + k, 20 + 2 * k],
-        "itemsize": 24 + 2 * k,
+        "formats": [np.int64, np.float32, np.uint32, index, np.bool_, index, np.float32, index],
+        "offsets": [0, 0, 8, 12, 12 + k, 16 + k, 16 + 2 * k, 20 + 2 * k],
+        "itemsize": 24 + 2 * k if k == 4 else 24 + 3 * k,
     }
-    return np.dtype(segment), np.dtype(fragment), np.dtype(edge)  # type: ignore[call-overload]
+    return np.dtype(fragment), np.dtype(edge)  # type: ignore[call-overload]
 
 
 def merge_tree(
@@ -137,8 +119,8 @@ def merge_tree(
         merge_function: one of `statistic.MERGE_FUNCTIONS`.
         until: the highest threshold that the tree is to answer for; less is less work.
     """
-    segment_type, fragment_type, edge_type = _record_types(len(graph.first))
-    net = _linked(graph, ids, segment_type, fragment_type)
+    fragment_type, edge_type = _record_types(len(graph.first))
+    net = _linked(graph, ids, fragment_type)
     edges = np.empty(len(graph.first), edge_type)
     pool = _hold_statistics(graph, merge_function, edges)
     table = table_with_room(None, net.ends, 0)
@@ -168,38 +150,38 @@ def merge_tree(
         table = table_with_room(table, net.ends, progress["pairs"][0])
 
 
-def _linked(
-    graph: RegionGraph, ids: int, segment_type: np.dtype[Any], fragment_type: np.dtype[Any]
-) -> _Net:
+def _linked(graph: RegionGraph, ids: int, fragment_type: np.dtype[Any]) -> _Net:
     """Segments of one fragment each."""
-    count, index = len(graph.first), segment_type["mark"]
+    count, index = len(graph.first), fragment_type["next"]
+    degrees = np.bincount(graph.first, minlength=ids) + np.bincount(graph.second, minlength=ids)
+    most = max(_MANY, int(degrees.max(initial=0)))
     net = _Net(
         ends=np.empty((count, 2), index),
         incident=np.empty(2 * count, index),
-        near=np.empty((2, count), index),
-        segments=np.zeros(ids, segment_type),
         fragments=np.zeros(ids, fragment_type),
         names=np.arange(ids, dtype=np.uint32),
+        degrees=degrees.astype(index),
+        many=np.zeros(ids, np.bool_),
+        around=np.empty((2, most), index),
+        beside=np.empty((2, most), index),
     )
-    net.segments["marked_by"] = _NONE
-    _link(graph.first, graph.second, net)
+    net.fragments["next"] = _NONE
+    net.fragments["begin"] = np.cumsum(degrees) - degrees
+    _link(graph.first, graph.second, net.ends, net.incident, net.fragments)
     return net
 
 
 @compiled
-def _link(first: NDArray[np.uint32], second: NDArray[np.uint32], net: _Net) -> None:
-    """Fill in the edges of all fragments."""
-    ends, incident, _, segments, fragments, _ = net
+def _link(
+    first: NDArray[np.uint32],
+    second: NDArray[np.uint32],
+    ends: Index,
+    incident: Index,
+    fragments: Records,
+) -> None:
+    """Fill in the ends of all edges, and the ranges of all fragments."""
     for edge in range(len(first)):
         ends[edge, 0], ends[edge, 1] = first[edge], second[edge]
-        segments[first[edge]].degree += 1
-        segments[second[edge]].degree += 1
-    begin = 0
-    for fragment in range(len(fragments)):
-        fragments[fragment].next = _NONE
-        fragments[fragment].begin = begin
-        begin += segments[fragment].degree
-    for edge in range(len(first)):
         for fragment in (first[edge], second[edge]):
             incident[fragments[fragment].begin + fragments[fragment].length] = edge
             fragments[fragment].length += 1
@@ -228,7 +210,7 @@ def _line_up(edges: Records, pool: Pool, queues: NDArray[np.int64], quantile: in
     """Let all edges wait, in their order."""
     for edge in range(len(edges)):
         edges[edge].stale = False
-        edges[edge].place = edge
+        edges[edge].place = edges[edge].edge = edge
         _enqueue(queues, edges, edge, _score(edges, pool, edge, quantile))
 
 
@@ -251,26 +233,28 @@ def _agglomerate(
         True when all is done; False where the pool or the table lacks room for the next join, as
         `progress` says. It goes on from there when they have it.
     """
-    ends, _, _, segments, _, names = net
+    ends, names = net.ends, net.names
     level, highest = progress[0].level, progress[0].highest
     while level < LEVELS:
         place = queues[level, 0]
         if place == _NONE:
             level += 1
             continue
-        if edges[place].place_score >= until:
+        if edges[place].score >= until:
             break
-        edge = _edge_at(ends, edges, place)
+        edge = edges[place].edge
         if edge != _NONE and not edges[edge].stale:
-            entries, pairs = _room_for_joining(segments, ends[edge, 0], ends[edge, 1], quantile)
+            entries, pairs = _room_for_joining(
+                net.degrees[ends[edge, 0]], net.degrees[ends[edge, 1]], quantile
+            )
             if not (has_room(pool, entries) and has_room_for_pairs(table, pairs)):
                 progress[0].level, progress[0].highest = level, highest
                 progress[0].entries, progress[0].pairs = entries, pairs
                 return False
-        queues[level, 0] = edges[place].next_place
+        queues[level, 0] = edges[place].next
         # A threshold ends the joining at the first place that reaches it: whatever comes after
         # that place is joined at no less.
-        highest = max(highest, edges[place].place_score)
+        highest = max(highest, edges[place].score)
         if edge == _NONE:
             continue
         if edges[edge].stale:
@@ -278,19 +262,17 @@ def _agglomerate(
             score = _score(edges, pool, edge, quantile)
             level = min(level, _enqueue(queues, edges, edge, score))
             continue
-        progress[0].joins += 1
         one, other = names[ends[edge, 0]], names[ends[edge, 1]]
         parent[max(one, other)], joined_at[max(one, other)] = min(one, other), highest
-        _join(net, edges, pool, table, edge, progress[0].joins, quantile)
+        _join(net, edges, pool, table, edge, quantile)
     return True
 
 
 @compiled
-def _room_for_joining(segments: Records, one: int, other: int, quantile: int) -> tuple[int, int]:
-    """How many entries and pairs joining two segments can add."""
-    fewer = min(segments[one].degree, segments[other].degree)
-    more = max(segments[one].degree, segments[other].degree)
-    # Edges move, and those of the larger one may all be entered after that.
+def _room_for_joining(one: int, other: int, quantile: int) -> tuple[int, int]:
+    """How many entries and pairs joining segments with so many edges each can add."""
+    fewer, more = min(one, other), max(one, other)
+    # Edges move, and those of the larger segment may all be entered after that.
     return 0 if quantile == _MEAN else LEVELS * fewer, fewer + fewer + more
 
 
@@ -298,25 +280,15 @@ def _room_for_joining(segments: Records, one: int, other: int, quantile: int) ->
 def _enqueue(queues: NDArray[np.int64], edges: Records, edge: int, score: np.float32) -> int:
     """Put an edge with its place at the end of the queue of a score; the level of that."""
     level = min(max(int(score * np.float32(LEVELS)), 0), LEVELS - 1)
-    edges[edge].score = score
     place = edges[edge].place
-    edges[place].place_score = score
-    edges[place].next_place = _NONE
+    edges[place].score = score
+    edges[place].next = _NONE
     if queues[level, 0] == _NONE:
         queues[level, 0] = place
     else:
-        edges[queues[level, 1]].next_place = place
+        edges[queues[level, 1]].next = place
     queues[level, 1] = place
     return level
-
-
-@compiled
-def _edge_at(ends: Index, edges: Records, place: int) -> int:
-    """The edge that stands at a place; -1 if that is no more, or stands at a better one."""
-    edge = place
-    while edge != _NONE and ends[edge, 0] == _NONE:
-        edge = ends[edge, 1]
-    return edge if edge != _NONE and edges[edge].place == place else _NONE
 
 
 @compiled
@@ -335,39 +307,42 @@ def _join(
     pool: Pool,
     table: PairTable,
     edge: int,
-    join: int,
     quantile: int,
 ) -> None:
     """Join the two ends of an edge. The join's number tells its marks from earlier ones."""
-    ends, incident, near, segments, fragments, names = net
+    ends, incident, fragments, names, degrees, many, around, beside = net
     into, gone = ends[edge, 0], ends[edge, 1]
-    if segments[into].degree < segments[gone].degree:
+    if degrees[into] < degrees[gone]:
         into, gone = gone, into
     gone_is_larger = names[gone] > names[into]
     names[into] = min(names[into], names[gone])
     ends[edge, 0] = ends[edge, 1] = _NONE
-    many = segments[into].many
-    if not many:
-        _mark_neighbours(ends, incident, segments, fragments, into, join)
-    degree = segments[into].degree - 1
+    degree = degrees[into] - 1
+    if not many[into]:
+        _look_around(ends, incident, fragments, into, around)
 
     fragment, last = gone, gone
     while fragment != _NONE:
         begin, length = fragments[fragment].begin, fragments[fragment].length
-        _look_around(ends, incident, near, segments, gone, join, begin, length)
+        _look_beside(ends, incident[begin : begin + length], gone, beside)
+        if many[into]:
+            for place in range(length):
+                beside[1, place] = find_pair(table, into, beside[0, place])
+        else:
+            for place in range(length):
+                beside[1, place] = _edge_to(beside[0, place], around, degree)
         kept = begin
         for place in range(length):
-            neighbour = near[0, place]
+            neighbour, known = beside[0, place], beside[1, place]
             if neighbour == _NONE:
                 continue
             moved = incident[begin + place]
-            known = find_pair(table, into, neighbour) if many else near[1, place]
             if known == _NONE:
-                degree += 1
+                degrees[into] += 1
                 ends[moved, 0], ends[moved, 1] = into, neighbour
                 incident[kept] = moved
                 kept += 1
-                if many or segments[neighbour].many:
+                if many[into] or many[neighbour]:
                     add_pair(table, into, neighbour, moved)
             else:
                 _keep_better_place(edges, known, moved, gone_is_larger)
@@ -375,54 +350,26 @@ def _join(
                     _add_mean(edges, known, moved)
                 else:
                     absorb(edges, pool, known, moved)
-                ends[moved, 0], ends[moved, 1] = _NONE, known
-                segments[neighbour].degree -= 1
+                ends[moved, 0] = ends[moved, 1] = _NONE
+                degrees[neighbour] -= 1
         fragments[fragment].length = kept - begin
         last, fragment = fragment, fragments[fragment].next
 
     # The chain of the one goes behind the first fragment of the other.
     fragments[last].next = fragments[into].next
     fragments[into].next = gone
-    segments[into].degree = degree
-    if degree > _MANY and not many:
-        segments[into].many = True
+    degrees[into] -= 1
+    if degrees[into] > _MANY and not many[into]:
+        many[into] = True
         _enter_all(ends, incident, fragments, table, into)
 
 
 @compiled
 def _look_around(
-    ends: Index,
-    incident: Index,
-    near: Index,
-    segments: Records,
-    segment: int,
-    join: int,
-    begin: int,
-    length: int,
+    ends: Index, incident: Index, fragments: Records, segment: int, around: Index
 ) -> None:
-    """Write down the neighbours over a range of edges, and the edges that marks tell there.
-
-    Nothing here waits for what is read: the processor fetches from many places at a time.
-    """
-    for place in range(length):
-        edge = incident[begin + place]
-        one, other = ends[edge, 0], ends[edge, 1]
-        neighbour = other if one == segment else one
-        at = max(neighbour, 0)
-        near[0, place] = neighbour
-        near[1, place] = segments[at].mark if segments[at].marked_by == join else _NONE
-
-
-@compiled
-def _mark_neighbours(
-    ends: Index,
-    incident: Index,
-    segments: Records,
-    fragments: Records,
-    segment: int,
-    join: int,
-) -> None:
-    """Note at every neighbour the edge that leads to it, and drop edges that are no more."""
+    """Write down the neighbours of a segment and its edges, and drop edges that are no more."""
+    count = 0
     before, fragment = segment, segment
     while fragment != _NONE:
         kept = begin = fragments[fragment].begin
@@ -430,9 +377,9 @@ def _mark_neighbours(
             edge = incident[place]
             one, other = ends[edge, 0], ends[edge, 1]
             if one != _NONE:
-                neighbour = other if one == segment else one
-                segments[neighbour].marked_by = join
-                segments[neighbour].mark = edge
+                around[0, count] = other if one == segment else one
+                around[1, count] = edge
+                count += 1
                 incident[kept] = edge
                 kept += 1
         fragments[fragment].length = kept - begin
@@ -445,6 +392,24 @@ def _mark_neighbours(
 
 
 @compiled
+def _look_beside(ends: Index, incident: Index, segment: int, beside: Index) -> None:
+    """Write down the neighbours over a range of edges; -1 over one that is no more."""
+    for place in range(len(incident)):
+        one, other = ends[incident[place], 0], ends[incident[place], 1]
+        beside[0, place] = other if one == segment else one
+
+
+@compiled
+def _edge_to(neighbour: int, around: Index, count: int) -> int:
+    """The edge to a neighbour, if it is among the first so many, else -1."""
+    edge = _NONE
+    # Without leaving early, several are compared at a time.
+    for place in range(count):
+        edge = around[1, place] if around[0, place] == neighbour else edge
+    return edge
+
+
+@compiled
 def _keep_better_place(edges: Records, kept: int, moved: int, moved_is_of_larger: bool) -> None:
     """Give an edge the better place of its own and that of the one that merges into it.
 
@@ -454,10 +419,15 @@ def _keep_better_place(edges: Records, kept: int, moved: int, moved_is_of_larger
         moved_is_of_larger: whether `moved` was the edge of the segment with the larger name, whose
             place is the better one of equals.
     """
-    mine, its = edges[kept].score, edges[moved].score
-    if its < mine or (its == mine and moved_is_of_larger):
-        edges[kept].place, edges[kept].score = edges[moved].place, its
     edges[kept].stale = True
+    mine, its = edges[kept].place, edges[moved].place
+    better = edges[its].score < edges[mine].score
+    if better or (moved_is_of_larger and edges[its].score == edges[mine].score):
+        edges[kept].place = its
+        edges[its].edge = kept
+        edges[mine].edge = _NONE
+    else:
+        edges[its].edge = _NONE
 
 
 @compiled

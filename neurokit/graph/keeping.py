@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ Arrays = dict[str, NDArray[Any]]
 _NOTHING = np.empty(0, "V1")
 """In place of None: a field that is not there at all was lost."""
 
+_RESERVE_BYTES = 1 << 30
 _MEMORY_SHARE = 4
 """Of the limit on disk, one part in so many is kept in memory, too."""
 
@@ -71,6 +73,10 @@ class _Store:
             return
         with suppress(NeurokitError, OSError):
             self._make_room(self._limit - size)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            disk = shutil.disk_usage(self._folder)
+            if disk.free - size < min(_RESERVE_BYTES, disk.total // 10):
+                return  # the rest of the disk is for results
             with replacing(path) as partial, partial.open("wb") as file:
                 np.savez(file, allow_pickle=False, **_arrays(table))
 

@@ -45,10 +45,10 @@ _BYTES_PER_LISTED_EDGE = 320
 
 @frozen(eq=False)
 class RegionGraph:
-    """The contacts that are left between segments.
+    """The contacts that are left between segments, in ascending order of (first, second).
 
     Attributes:
-        first, second: the two ids of each contact.
+        first, second: the two ids of each contact, the smaller first.
         score: 1 - affinity of each contact, no less than the threshold of the agglomeration.
     """
 
@@ -114,7 +114,9 @@ def _region_graph(edges: list[dict[str, Any]]) -> RegionGraph:
     def column(key: str, dtype: type) -> NDArray[Any]:
         return np.fromiter(map(itemgetter(key), edges), dtype, len(edges))
 
-    return RegionGraph(column("u", np.int64), column("v", np.int64), column("score", np.float64))
+    first, second = column("u", np.int64), column("v", np.int64)
+    order = np.lexsort((second, first))
+    return RegionGraph(first[order], second[order], column("score", np.float64)[order])
 
 
 @contextmanager
