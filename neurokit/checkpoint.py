@@ -99,6 +99,8 @@ class Checkpoint:
             raise NeurokitError(
                 f"the checkpoint {path} is damaged; use another one of its folder"
             ) from error
+        except Exception as error:  # of other bytes, such as text, the reader makes what it can
+            raise NeurokitError(f"{path} is not a neurokit checkpoint") from error
         if not isinstance(content, dict) or content.get("neurokit_checkpoint") not in _READABLE:
             raise NeurokitError(f"{path} is not a neurokit checkpoint of format {FORMAT}")
         required = _NAMES if content["neurokit_checkpoint"] == FORMAT else _OF_FORMAT_1

@@ -236,9 +236,8 @@ def _print_outcome(outcome: Any) -> None:
 
 def _print_found(found: Any, checkpoint: Path) -> None:
     best = found.best
-    click.echo(
-        f"\nthe best of {found.done} trials on {', '.join(found.volumes)} is trial {best.number}"
-    )
+    trials = "the only trial" if found.done == 1 else f"the best of {found.done} trials"
+    click.echo(f"\n{trials} on {', '.join(found.volumes)} is trial {best.number}")
     scores = {found.headline: best.value} | best.scores
     width = max(map(len, [*scores, *best.settings]))
     for key, value in scores.items():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 import types
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import attrs
 import tomli_w
@@ -17,6 +18,8 @@ from neurokit.params import declared_param
 from neurokit.recipe import to_table
 from neurokit.registry import Offer, Registry, installed
 from neurokit.structuring import type_words
+
+_WIDTH = 100
 
 _TABLES = {
     "dataset": "data.train",
@@ -107,10 +110,30 @@ def _parameters(settings: type, table: str, registry: Registry) -> list[str]:
             tables += ["", f"[{table}.{field.name}]  # {declared.help}"]
             tables += _parameters(inner, f"{table}.{field.name}", registry)
             continue
-        about = [declared.help, type_words(field.type), declared.range]
-        comment = "; ".join(dict.fromkeys(part for part in about if part))
-        lines += ["", f"# {comment}", _pair(field.name, default, registry)]
+        lines += ["", *_about(field), _pair(field.name, default, registry)]
     return lines + tables
+
+
+def _about(field: attrs.Attribute[Any]) -> list[str]:
+    """What a parameter is and may be, in lines of comment."""
+    declared = declared_param(field)
+    # The words for a type of a few values name them.
+    allowed = "" if _named_values(field.type) else declared.range
+    about = [declared.help, type_words(field.type), allowed]
+    comment = "; ".join(dict.fromkeys(part for part in about if part))
+    return textwrap.wrap(
+        comment,
+        _WIDTH,
+        initial_indent="# ",
+        subsequent_indent="#   ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _named_values(wanted: Any) -> bool:
+    """Whether a type is one of a few values."""
+    return get_origin(wanted) is Literal
 
 
 def _default(field: attrs.Attribute[Any]) -> Any:

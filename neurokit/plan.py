@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from attrs import frozen
 
@@ -12,10 +13,13 @@ from neurokit.channels import channel_indices
 from neurokit.checkpoint import Checkpoint
 from neurokit.device import choose_device
 from neurokit.errors import NeurokitError
-from neurokit.kinds import Dataset
+from neurokit.kinds import Dataset, Decoder
+from neurokit.recipe import to_table
 from neurokit.registry import installed
 from neurokit.schema import Recipe
 from neurokit.scores import score_suffixes
+from neurokit.structuring import Invalid, make_converter
+from neurokit.tuning.ranges import Choice, with_settings
 from neurokit.tuning.space import ranges_of, trial_count
 from neurokit.volumes import Volume
 
@@ -63,6 +67,7 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
     parameters = _check_network(recipe)
     if mode == "tune":
         _check_tuning(recipe)
+        _check_searched_channels(recipe)
     trains = mode in ("all", "train")
     train = _opened(recipe.data.train, "train") if trains else []
     watched = mode != "test" and recipe.data.validation is not None
@@ -80,6 +85,12 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
             part = "validation" if validation else "test"
             raise NeurokitError(
                 f"the {part} volume '{volume.name}' has no labels to score settings against"
+            )
+        if mode == "tune" and not _has_object(volume):
+            part = "validation" if validation else "test"
+            raise NeurokitError(
+                f"the labels of the {part} volume '{volume.name}' hold no object: there is nothing "
+                f"to score settings against"
             )
     if checkpoint is not None:
         Checkpoint.load(checkpoint).restore_model(recipe.model.build(1, channels), checkpoint)
@@ -100,6 +111,34 @@ def _check_tuning(recipe: Recipe) -> None:
             "[tune.space] holds no range; name parameters of the decoder in [tune.space.decoder]"
         )
     trial_count(recipe.tune, ranges)
+
+
+def _check_searched_channels(recipe: Recipe) -> None:
+    """Refuse choices by which the decoder would read channels that the target does not have."""
+    find = installed().component
+    converter, table = make_converter(find), to_table(recipe)
+    for each in ranges_of(recipe, find):
+        if not isinstance(each, Choice) or each.path[0] != "decoder":
+            continue
+        for value in each.values:
+            given = with_settings(table, (each,), {each.name: value})["decoder"]
+            try:
+                decoder = converter.structure(given, Decoder)  # type: ignore[type-abstract]
+            except Invalid:
+                continue  # it may do with other settings; such a trial says why it failed
+            try:
+                channel_indices(recipe.target.channels, decoder.required_channels())
+            except NeurokitError as error:
+                raise NeurokitError(
+                    f"tune.space has a choice of {each.name} that reads what the target does not "
+                    f"have: {error}"
+                ) from error
+
+
+def _has_object(volume: Volume) -> bool:
+    """Whether any voxel is labelled as part of an object; sections are read until one is."""
+    assert volume.labels is not None
+    return any(bool((np.asarray(volume.labels[z]) > 0).any()) for z in range(volume.shape[0]))
 
 
 def _opened(dataset: Dataset | None, part: str) -> list[Volume]:

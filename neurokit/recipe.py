@@ -28,6 +28,7 @@ Origin = tuple[str, int]
 """A file and a line of it; line 0 is the whole of it, or the command line."""
 
 _COMMAND_LINE = "command line"
+_SPACE = ("tune", "space")
 
 
 @attrs.define
@@ -153,7 +154,11 @@ def _text(path: Path, extended_by: tuple[Path, ...]) -> str:
 
 
 def _lay_over(base: _Source, path: KeyPath, under: Table, own: _Source, over: Table) -> None:
-    """Merge `over` into `under`, key by key; a table whose `use` changes starts empty."""
+    """Merge `over` into `under`, key by key.
+
+    A table whose `use` changes starts empty, and so does the space of a search: half of one range
+    and half of another make none that anybody meant.
+    """
     if "use" in over and over["use"] != under.get("use"):
         under.clear()
         base.forget(path)
@@ -161,7 +166,8 @@ def _lay_over(base: _Source, path: KeyPath, under: Table, own: _Source, over: Ta
         base.origins[path] = own.origins[path]
     for name, value in over.items():
         here = (*path, name)
-        if isinstance(value, dict) and isinstance(under.get(name), dict):
+        merges = isinstance(value, dict) and isinstance(under.get(name), dict)
+        if merges and here != _SPACE:
             _lay_over(base, here, under[name], own, value)
             continue
         under[name] = value
@@ -177,7 +183,7 @@ def _forget_space(source: _Source, decoder: Any) -> None:
     space = tune.get("space") if isinstance(tune, dict) else None
     same = isinstance(before, dict) and before.get("use") == decoder["use"]
     if isinstance(space, dict) and not same and space.pop("decoder", None) is not None:
-        source.forget(("tune", "space", "decoder"))
+        source.forget((*_SPACE, "decoder"))
 
 
 def _override(source: _Source, overrides: Sequence[str]) -> None:

@@ -6,6 +6,7 @@
       recipe.toml  environment.json  run.log
       checkpoints/last.ckpt  checkpoints/epoch=012-train_loss_total_epoch=0.1234.ckpt
       results_step=<N>/test_im_prediction.h5  test_im_segmentation.h5  metrics.json  recipe.toml
+      tune/<study>.db  best.toml  trials.csv
 """
 
 from __future__ import annotations

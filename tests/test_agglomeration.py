@@ -14,6 +14,8 @@ import pytest
 from attrs import evolve
 from scipy.ndimage import gaussian_filter
 
+from neurokit import NeurokitError
+from neurokit.graph import agglomeration
 from neurokit.graph.agglomeration import merge_tree
 from neurokit.graph.building import region_graph, united
 from neurokit.graph.merge_tree import MergeTree
@@ -434,3 +436,19 @@ def test_real_affinities_equal_the_slow_version(real: Any, merge_function: str) 
     graph = region_graph(fragments, real, histograms=True, running_mean=True)
     assert len(graph.first) > 2000
     assert_equals_the_slow_version(graph, len(fragments.sizes), merge_function)
+
+
+def test_more_than_there_are_numbers_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    affinities = np.random.default_rng(3).random((3, 3, 3, 3), dtype=np.float32)
+    fragments = watershed(affinities, (0.1, 0.99))
+    graph = region_graph(fragments, affinities)
+    ids, edges = len(fragments.sizes), len(graph.first)
+    monkeypatch.setattr(agglomeration, "_MOST", max(ids, edges) - 1)
+    with pytest.raises(NeurokitError) as error:
+        merge_tree(graph, ids, "affmean")
+    assert str(error.value) == (
+        f"{ids - 1:,} fragments and {edges:,} contacts are too many to agglomerate at once, "
+        f"{max(ids, edges) - 1:,} are the most; decode the volume in parts"
+    )
+    monkeypatch.setattr(agglomeration, "_MOST", max(ids, edges))
+    assert len(merge_tree(graph, ids, "affmean").parent) == ids

@@ -110,6 +110,19 @@ def test_a_truncated_file_is_one_clear_line(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "content", [b'extends = "tiny.toml"\n', b"a\n", b"[decoder]\n", b"0", b"I", b"\x80", b"(\x85."]
+)
+def test_another_kind_of_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "r.toml"
+    path.write_bytes(content)
+    assert _error(path) in (
+        f"{path} is not a neurokit checkpoint",
+        f"{path} is not a neurokit checkpoint, or holds code, which is never run",
+        f"the checkpoint {path} is damaged; use another one of its folder",
+    )
+
+
 def test_flipped_bytes_never_give_a_traceback(tmp_path: Path) -> None:
     _checkpoint().save(tmp_path / "whole.ckpt")
     whole = (tmp_path / "whole.ckpt").read_bytes()

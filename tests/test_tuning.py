@@ -31,6 +31,7 @@ from neurokit.cli import main
 from neurokit.pipeline import Outcome, execute
 from neurokit.recipe import to_toml
 from neurokit.run import Interrupted, Preempted
+from neurokit.tuning.worker import _PROGRAM, Worker
 
 FINE_FIXED = "tune.space.decoder={level={}}"
 
@@ -314,18 +315,137 @@ def test_a_damaged_study_says_so(run: Path) -> None:
         tuned(run)
     assert str(caught.value) == (
         f"the study in {run}/tune/dials.db cannot be read or written: file is not a database; "
-        f"free some space, or choose another tune.study"
+        f"choose another tune.study, or remove the file"
+    )
+
+
+def test_a_file_where_the_folder_should_be(run: Path) -> None:
+    (run / "tune").write_text("")
+    with pytest.raises(NeurokitError) as caught:
+        tuned(run)
+    assert str(caught.value) == (
+        f"cannot write {run}/tune/.prediction.lock: {run}/tune is no folder; move what lies there "
+        f"elsewhere"
     )
 
 
 def test_a_worker_that_cannot_start(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurokit.tuning.worker._PROGRAM", "raise SystemExit(3)")
+    program = "open('starts', 'a').write('x'); raise SystemExit(3)"
+    monkeypatch.setattr("neurokit.tuning.worker._PROGRAM", program)
     with pytest.raises(NeurokitError) as caught:
         tuned(run)
     assert str(caught.value) == (
         f"settings cannot be tried: its process ended with status 3; see {run}/tune/worker.log"
     )
     assert stored(run) == []
+    assert Path("starts").read_text() == "xxx"
+
+
+def test_a_worker_that_starts_at_the_third_try(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = (
+        "import os; file = open('starts', 'a'); file.write('x'); file.close(); "
+        f"len(open('starts').read()) < 3 and os.kill(os.getpid(), 9); {_PROGRAM}"
+    )
+    monkeypatch.setattr("neurokit.tuning.worker._PROGRAM", program)
+    found = tuned(run, "tune.trials=2").found
+    assert found is not None
+    assert (found.done, Path("starts").read_text()) == (2, "xxx")
+
+
+def test_what_takes_long_only_once_is_outside_of_the_clock(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TROUBLE, "first@3")
+    tuned(run, "tune.space.decoder={level=[3,4]}", "tune.trial_timeout=2")
+    assert [row["state"] for row in rows(run)] == ["complete"] * 2
+
+
+@pytest.mark.parametrize("trouble", ["crash@3", "slow@3", "bad@3"])
+def test_a_rehearsal_that_fails_says_nothing_of_the_trials(
+    run: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    monkeypatch.setattr("neurokit.tuning.worker._SECONDS_OF_REHEARSAL", 1.0)
+    monkeypatch.setenv(TROUBLE, trouble)
+    found = tuned(run, "tune.space.decoder={level=[4,5]}").found
+    assert found is not None
+    assert (found.done, found.best.settings) == (2, {"decoder.level": 5})
+
+
+def test_any_error_comes_after_what_is_known(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started = Worker.start, []
+
+    def third_fails(worker: Worker) -> None:
+        started.append(worker)
+        if len(started) == 3:
+            raise NeurokitError("there is no third time")
+        start(worker)
+
+    monkeypatch.setattr(Worker, "start", third_fails)
+    with pytest.raises(NeurokitError) as caught:
+        tuned(run)
+    assert str(caught.value) == "there is no third time"
+    assert [row["state"] for row in rows(run)] == ["complete"] * 2
+    assert (run / "tune/best.toml").is_file()
+
+
+def test_the_best_is_told_where_it_cannot_be_written(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: object) -> None:
+        raise NeurokitError(f"cannot write {path}: No space left on device; free some space")
+
+    monkeypatch.setattr("neurokit.stages.tune.write_trials", full)
+    with pytest.raises(NeurokitError) as caught:
+        tuned(run, "tune.space.decoder={level=[7], form=['plain']}")
+    assert str(caught.value) == (
+        f"cannot write {run}/tune/trials.csv: No space left on device; free some space; "
+        f"{run}/tune/cache may be removed; the best so far is miss 0.5 on phantom-3-0: trial 0 of "
+        f'1 of the study dials, with decoder.form="plain", decoder.level=7'
+    )
+
+
+def test_plots_that_cannot_be_drawn_cost_nothing_else(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_font(*_: object) -> None:
+        raise ValueError("no font\nat all")
+
+    monkeypatch.setattr("neurokit.stages.tune.write_plots", no_font)
+    found = tuned(run, "tune.trials=1").found
+    assert found is not None
+    assert found.files == (run / "tune/best.toml", run / "tune/trials.csv")
+    assert found.warnings[-1] == "the plots cannot be drawn: no font"
+
+
+def test_studies_do_not_mix(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tuned(run)
+    assert len(list((run / "tune").glob("*.png"))) == 3
+    monkeypatch.setenv(TROUBLE, "bad@3")
+    with pytest.raises(NeurokitError):
+        tuned(run, "tune.study=other", "tune.space.decoder={level=[3]}")
+    assert [row["state"] for row in rows(run)] == ["failed"]
+    assert not list((run / "tune").glob("*.png"))
+    assert not (run / "tune/best.toml").exists()
+    monkeypatch.setenv(TROUBLE, "")
+    tuned(run)
+    before = (run / "tune/best.toml").read_bytes()
+    with pytest.raises(NeurokitError):  # nothing is taken from the study that goes on
+        tuned(run, "decoder.inner.depth=1")
+    assert (run / "tune/best.toml").read_bytes() == before
+    assert len(list((run / "tune").glob("*.png"))) == 3
+
+
+def test_progress_begins_when_trials_do(run: Path) -> None:
+    seen: list[tuple[int, bool]] = []
+
+    class Watcher:
+        @hookimpl
+        def progress(self, what: str, done: int) -> None:
+            if what.startswith("trials"):
+                seen.append((done, (run / "tune/worker.log").exists()))
+
+    tuned(run, "tune.trials=2", plugins=[Watcher()])
+    assert seen == [(0, True), (1, True), (2, True)]
 
 
 class Stopper:
@@ -443,6 +563,28 @@ def test_several_processes_share_a_study(run: Path, monkeypatch: pytest.MonkeyPa
     assert not list((run / "tune/.dials.processes").iterdir())
 
 
+def test_what_makes_no_difference_is_said(run: Path) -> None:
+    found = tuned(run, "tune.space.decoder={open={low=1,high=3,step=1}, shy={}}").found
+    assert found is not None
+    assert found.warnings == (
+        "all 6 complete trials scored the same: the score does not depend on what is searched",
+    )
+    done = invoke(
+        "run", "tuned.toml", "tune.trials=1", "tune.study=o", "--mode", "tune", "--resume", run
+    )
+    assert done.stdout.splitlines()[1] == "the only trial on phantom-3-0 is trial 0"
+
+
+def test_a_yardstick_that_is_searched_is_said(run: Path) -> None:
+    space = "tune.space={decoder={level=[3]}, metrics=[{goal=[30,35]},{}]}"
+    found = tuned(run, space, "tune.trials=2").found
+    assert found is not None
+    assert found.warnings == (
+        "metrics.0.goal changes how trials are scored: the best may be the most lenient score "
+        "rather than the best segmentation",
+    )
+
+
 def test_what_to_mind_is_said(run: Path) -> None:
     found = tuned(run, "tune.space.decoder={level={low=1,high=4}}", "tune.sampler=grid").found
     assert found is not None
@@ -475,9 +617,30 @@ def test_what_to_mind_is_said(run: Path) -> None:
             'tune.sampler is "grid", and decoder.fine has no step; give it one in tune.space, or '
             'choose "tpe"',
         ),
+        (
+            [
+                "metrics=[{use='voi'}]",
+                "decoder={use='waterz'}",
+                "tune.space.decoder={channels=[['z1','y1','x1'],['z1','y1','nope']]}",
+            ],
+            "tune.space has a choice of decoder.channels that reads what the target does not have: "
+            "there is no channel 'nope'; there are z1, y1, x1",
+        ),
+        (
+            [
+                "data.validation={use='files', image='none.h5::main', labels='none.h5::labels', "
+                "voxel_size_nm=[30, 6, 6]}"
+            ],
+            "the labels of the validation volume 'none' hold no object: there is nothing to score "
+            "settings against",
+        ),
     ],
 )
 def test_refused_before_any_work(run: Path, overrides: list[str], message: str) -> None:
+    with h5py.File("none.h5", "w") as file:
+        file["main"] = np.zeros((6, 40, 40), np.uint8)
+        file["labels"] = np.full((6, 40, 40), -1, np.int16)
+        file["labels"][2:] = 0
     with pytest.raises(NeurokitError) as caught:
         tuned(run, *overrides)
     assert str(caught.value) == message

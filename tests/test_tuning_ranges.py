@@ -258,6 +258,18 @@ def test_how_many_trials_there_will_be() -> None:
         ("ends=[[0.1]]", "ends", "must be a list of 2 numbers, not a list of 1"),
         ("ends=[{},2]", "ends.1", "must be at most 1, not 2.0"),
         ("level=[{}]", "level", "is an integer: give a table, or a list of values to choose from"),
+        ("level=[3,true]", "level", "must be an integer, not true"),
+        ("fine=[0,0.0,1]", "fine", "names 0.0 twice"),
+        ("fine=[1,0.5,1]", "fine", "names 1 twice"),
+        ("fine={step=1e-300}", "fine", "has a step of 1e-300, which is lost in numbers as large as "
+         "1: give a longer one, or none"),
+        ("open={low=1,high=1e28,step=1}", "open", "has a step of 1, which is lost in numbers as "
+         "large as 1e+28: give a longer one, or none"),
+        (f"limit={{low=1,high={10**400}}}", "limit", "has numbers above 9007199254740992: give "
+         "lower ones"),
+        (f"limit={{low=1,high=9,step={10**400}}}", "limit", "has numbers above 9007199254740992: "
+         "give lower ones"),
+        ("inner={}", "inner", "is a table and has no range of its own: name parameters in it"),
         ("inner=[1]", "inner", "must be a table of ranges, not [1]"),
         ("inner={deep={}}", "inner.deep", "unknown parameter 'deep'; did you mean 'depth'?"),
     ],
@@ -330,8 +342,42 @@ def test_another_decoder_has_another_space() -> None:
     (found,) = ranges_of(load_recipe("other.toml"), installed().component)
     assert found.name == "decoder.threshold"
     Path("same.toml").write_text('extends = "tuned.toml"\n[tune.space.decoder]\nlevel = [1]\n')
-    level, fine = ranges_of(load_recipe("same.toml"), installed().component)[::-1]
-    assert (level.count, fine.count) == (1, 11)
+    (level,) = ranges_of(load_recipe("same.toml"), installed().component)
+    assert (level.name, level.count) == ("decoder.level", 1)
     given = ["decoder.use=waterz", "tune.space.decoder.threshold={step=0.5}"]
     (found,) = ranges_of(load_recipe("tuned.toml", given), installed().component)
     assert points(found) == [0.0, 0.5, 1.0]
+
+
+def test_a_space_takes_the_place_of_the_inherited_one() -> None:
+    Path("base.toml").write_text(
+        f"{TUNED}\n[[tune.space.metrics]]\ngoal = [1, 2]\n[[tune.space.metrics]]\n"
+    )
+    child = 'extends = "base.toml"\n[tune]\ntrials = 3\n[tune.space.decoder]\n'
+    Path("range.toml").write_text(f"{child}fine = {{ low = 0.2, high = 0.4 }}\n")
+    recipe = load_recipe("range.toml")
+    assert recipe.tune is not None
+    assert (recipe.tune.study, recipe.tune.trials) == ("dials", 3)
+    assert to_table(recipe.tune.space.decoder) == {"fine": {"low": 0.2, "high": 0.4}}
+    assert recipe.tune.space.metrics == ()
+    Path("none.toml").write_text('extends = "base.toml"\n[tune]\ntrials = 3\n')
+    assert len(ranges_of(load_recipe("none.toml"), installed().component)) == 3
+    # On the command line, what is named is what is replaced.
+    recipe = load_recipe("base.toml", ["tune.space.decoder={level=[1]}"])
+    assert [each.name for each in ranges_of(recipe, installed().component)] == [
+        "decoder.level",
+        "metrics.0.goal",
+    ]
+    Path("wrong.toml").write_text(f"{child}fin = {{ low = 0.2 }}\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("wrong.toml")
+    assert caught.value.problems == [
+        "wrong.toml:5: [tune.space.decoder.fin] unknown parameter 'fin'; did you mean 'fine'?"
+    ]
+
+
+def test_the_shortest_step_and_the_largest_number() -> None:
+    (found,) = ranges("fine={low=0.9,high=0.9000005,step=1e-7}")
+    assert points(found) == [0.9, 0.9000001, 0.9000002, 0.9000003, 0.9000004, 0.9000005]
+    (found,) = ranges(f"limit={{low=1,high={2**53},step={2**52}}}")
+    assert points(found) == [1, 2**52 + 1]

@@ -260,9 +260,8 @@ def test_turns_are_taken(tmp_path: Path) -> None:
     blocked.write_text("")
     with pytest.raises(NeurokitError) as caught, taking_turns(blocked / "lock"):
         pass
-    assert str(caught.value) in (
-        f"cannot write {blocked}/lock: Not a directory",
-        f"cannot write {blocked}/lock: File exists",
+    assert str(caught.value) == (
+        f"cannot write {blocked}/lock: {blocked} is no folder; move what lies there elsewhere"
     )
 
 
@@ -274,3 +273,34 @@ def test_presence_ends_with_the_process(tmp_path: Path) -> None:
     (tmp_path / "killed").write_text("")
     assert not is_present(tmp_path, "killed")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b&c=d", "50%20 {c}", "'é'"])
+def test_any_name_is_that_of_its_file(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / f"{name} folder"
+    for trials in (2, 3):
+        search = Search("grid", trials, 1, None)
+        with open_study(
+            folder, name, GRID, search, higher_is_better=False, belongs={"what": 1}
+        ) as found:
+            assert len(work(found)) == (2 if trials == 2 else 1)
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    assert {path.name for path in folder.iterdir()} <= {
+        f"{name}.db", f"{name}.db-shm", f"{name}.db-wal", f".{name}.lock", f".{name}.processes"
+    }  # fmt: skip
+    assert (folder / f"{name}.db").stat().st_size > 0
+
+
+def test_a_full_disk_has_another_remedy_than_a_damaged_file(tmp_path: Path) -> None:
+    with study(tmp_path) as found:
+        engine = found._storage._backend.engine  # type: ignore[attr-defined]
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count=1")
+        trial = found.next()
+        assert trial is not None
+        with pytest.raises(NeurokitError) as caught:
+            found.complete(trial, 1.0, {"x" * 10**6: 1.0})
+    assert str(caught.value) == (
+        f"the study in {tmp_path}/s.db cannot be read or written: (sqlite3.OperationalError) "
+        f"database or disk is full; free some space; {tmp_path}/cache may be removed"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+import h5py
 import numpy as np
 import pytest
 from attrs import evolve, frozen
@@ -22,10 +23,11 @@ from neurokit import (
 )
 from neurokit.graph.fragments import Agglomeration, Fragments
 from neurokit.graph.keeping import keeping
+from neurokit.prediction import create_prediction
 from neurokit.recipe import to_toml
 from neurokit.scores import mean_scores, scores_of
-from neurokit.tuning.trial import headline_of, score_settings
-from neurokit.tuning.worker import Task, Worker
+from neurokit.tuning.trial import Scored, headline_of, score_settings
+from neurokit.tuning.worker import Task, Worker, _Ready
 
 SHAPE = (5, 30, 32)
 
@@ -151,6 +153,38 @@ def test_a_value_that_cannot_be_compared(metric: Metric, message: str) -> None:
     with pytest.raises(NeurokitError) as caught:
         score_settings(Halves(), [metric], [subject(1)])
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_a_rehearsal_goes_all_the_way(
+    recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str
+) -> None:
+    channels = recipe.target.channels
+    with h5py.File(tmp_path / "p.h5", "w") as file:
+        create_prediction(file, channels, (6, 40, 40), (30, 6, 6), dtype)
+    table = "data.validation={use='phantom', shape=[6, 40, 40], seed=3}"
+    whole = load_recipe(tmp_path / "tiny.toml", [table])
+    task = Task(to_toml(whole), "validation", (tmp_path / "p.h5",), tmp_path / "cache", 0)
+    ready = _Ready(task)
+    scored = []
+
+    def noted(*given: Any) -> Scored:
+        scored.append((given, score_settings(*given)))
+        return scored[-1][1]
+
+    monkeypatch.setattr("neurokit.tuning.worker.score_settings", noted)
+    ready.rehearse()
+    (((decoder, metrics, ((prediction, truth),)), found),) = scored
+    assert (decoder, metrics) == (whole.decoder, whole.metrics)
+    assert (prediction.values.dtype, prediction.channels) == (np.dtype(dtype), channels)
+    assert truth.labels.dtype == ready.volumes[0][1].labels.dtype  # type: ignore[union-attr]
+    assert 0 <= found.value <= 1
+
+    def failing(*_: Any) -> Scored:
+        raise ValueError("too few voxels")
+
+    monkeypatch.setattr("neurokit.tuning.worker.score_settings", failing)
+    ready.rehearse()
 
 
 def test_a_worker_that_cannot_load_what_it_scores_on(recipe: Any, tmp_path: Path) -> None:

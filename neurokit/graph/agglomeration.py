@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neurokit.errors import NeurokitError
 from neurokit.graph.compiled import compiled
 from neurokit.graph.level_counts import (
     Pool,
@@ -45,7 +46,7 @@ from neurokit.graph.pair_table import (
 from neurokit.graph.region_graph import LEVELS, UNIT, RegionGraph
 from neurokit.graph.statistic import needs_histograms, quantile_of
 
-Index = NDArray[np.signedinteger]
+Index = NDArray[np.int32]
 Records = NDArray[Any]
 
 _NONE = -1
@@ -54,6 +55,39 @@ _MEAN = -1
 _MANY = 64
 """Edges from which on those of a segment are found in the table."""
 
+_MOST = 2**31 - 1
+"""Edges, and ids, that there are numbers for."""
+
+_FRAGMENT = np.dtype(
+    [("begin", np.int64), ("length", np.int32), ("next", np.int32)]  # of its range; of its chain
+)
+# Half a cache line.
+_EDGE = np.dtype(
+    {
+        "names": [
+            "entry",  # of percentiles, see level_counts;
+            "mean",  # of a mean, in the same place
+            "number",  # of levels, or of the affinities that the mean is taken over
+            "place",  # in the queues
+            "stale",  # whether it has merged with another since it came there
+            # Of the place with the number of this edge:
+            "edge",  # that stands there, or -1
+            "score",  # at which it came there
+            "next",  # the place behind it, or -1
+        ],
+        "formats": [
+            np.int64,
+            np.float32,
+            np.uint32,
+            np.int32,
+            np.bool_,
+            np.int32,
+            np.float32,
+            np.int32,
+        ],
+        "offsets": [0, 0, 8, 12, 16, 20, 24, 28],
+    }
+)
 _PROGRESS = np.dtype(
     [
         ("level", np.int64),  # of the queue in turn
@@ -81,33 +115,6 @@ class _Net(NamedTuple):
     beside: Index  # and the same for a fragment that is joined to it
 
 
-def _record_types(edges: int) -> tuple[np.dtype[Any], np.dtype[Any]]:
-    """Records of fragments and of edges; those of edges fill half a cache line."""
-    index = np.dtype(np.int32 if edges < 2**31 else np.int64)
-    k = index.itemsize
-    fragment = {
-        "names": ["begin", "length", "next"],  # of its range, and of its chain, or -1
-        "formats": [np.int64, index, index],
-    }
-    edge = {
-        "names": [
-            "entry",  # of percentiles, see level_counts;
-            "mean",  # of a mean, in the same place
-            "number",  # of levels, or of the affinities that the mean is taken over
-            "place",  # in the queues
-            "stale",  # whether it has merged with another since it came there
-            # Of the place with the number of this edge:
-            "edge",  # that stands there, or -1
-            "score",  # at which it came there
-            "next",  # the place behind it, or -1
-        ],
-        "formats": [np.int64, np.float32, np.uint32, index, np.bool_, index, np.float32, index],
-        "offsets": [0, 0, 8, 12, 12 + k, 16 + k, 16 + 2 * k, 20 + 2 * k],
-        "itemsize": 24 + 2 * k if k == 4 else 24 + 3 * k,
-    }
-    return np.dtype(fragment), np.dtype(edge)  # type: ignore[call-overload]
-
-
 def merge_tree(
     graph: RegionGraph, ids: int, merge_function: str, *, until: float = 1.0
 ) -> MergeTree:
@@ -118,10 +125,17 @@ def merge_tree(
         ids: one more than the largest fragment id.
         merge_function: one of `statistic.MERGE_FUNCTIONS`.
         until: the highest threshold that the tree is to answer for; less is less work.
+
+    Raises:
+        NeurokitError: there are more edges or fragments than numbers for them.
     """
-    fragment_type, edge_type = _record_types(len(graph.first))
-    net = _linked(graph, ids, fragment_type)
-    edges = np.empty(len(graph.first), edge_type)
+    if max(ids, len(graph.first)) > _MOST:
+        raise NeurokitError(
+            f"{ids - 1:,} fragments and {len(graph.first):,} contacts are too many to agglomerate "
+            f"at once, {_MOST:,} are the most; decode the volume in parts"
+        )
+    net = _linked(graph, ids)
+    edges = np.empty(len(graph.first), _EDGE)
     pool = _hold_statistics(graph, merge_function, edges)
     table = table_with_room(None, net.ends, 0)
     quantile = quantile_of(merge_function)
@@ -150,20 +164,20 @@ def merge_tree(
         table = table_with_room(table, net.ends, progress["pairs"][0])
 
 
-def _linked(graph: RegionGraph, ids: int, fragment_type: np.dtype[Any]) -> _Net:
+def _linked(graph: RegionGraph, ids: int) -> _Net:
     """Segments of one fragment each."""
-    count, index = len(graph.first), fragment_type["next"]
+    count = len(graph.first)
     degrees = np.bincount(graph.first, minlength=ids) + np.bincount(graph.second, minlength=ids)
     most = max(_MANY, int(degrees.max(initial=0)))
     net = _Net(
-        ends=np.empty((count, 2), index),
-        incident=np.empty(2 * count, index),
-        fragments=np.zeros(ids, fragment_type),
+        ends=np.empty((count, 2), np.int32),
+        incident=np.empty(2 * count, np.int32),
+        fragments=np.zeros(ids, _FRAGMENT),
         names=np.arange(ids, dtype=np.uint32),
-        degrees=degrees.astype(index),
+        degrees=degrees.astype(np.int32),
         many=np.zeros(ids, np.bool_),
-        around=np.empty((2, most), index),
-        beside=np.empty((2, most), index),
+        around=np.empty((2, most), np.int32),
+        beside=np.empty((2, most), np.int32),
     )
     net.fragments["next"] = _NONE
     net.fragments["begin"] = np.cumsum(degrees) - degrees

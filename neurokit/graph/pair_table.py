@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from neurokit.graph.compiled import compiled
 
-Index = NDArray[np.signedinteger]
+Index = NDArray[np.int32]
 PairTable = NDArray[np.void]
 """Entries of `key`, the two segments as one number or -1, and `edge`; as many as a power of two,
 and one more, whose `edge` is the number of entries in use."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from attrs import asdict, evolve, frozen
 
-from neurokit.errors import NeurokitError
+from neurokit.errors import NeurokitError, first_line
 from neurokit.recipe import load_recipe, to_table, to_toml
 from neurokit.registry import installed
 from neurokit.run import Run
@@ -20,9 +22,13 @@ from neurokit.tuning.plots import write_plots
 from neurokit.tuning.ranges import Range, settings_in, with_settings, without_settings
 from neurokit.tuning.report import (
     Found,
+    best_in_words,
     best_of,
     edge_warnings,
     failure_warnings,
+    metric_warnings,
+    remove_of_another,
+    tie_warnings,
     write_best,
     write_trials,
 )
@@ -83,12 +89,21 @@ def tune(run: Run, subject: Subject, warnings: Sequence[str] = ()) -> Found:
         ) as study,
     ):
         stage.reused = not study.left()
+        remove_of_another(folder, study.name)
         worker = Worker(_task(recipe, subject, folder), folder / "worker.log")
         try:
             if not stage.reused:
                 _try_all(run, study, worker, table)
-        except KeyboardInterrupt:
-            _report(run, study, subject, own_table, warnings)
+        except NeurokitError as error:
+            try:
+                _report(run, study, subject, own_table, warnings)
+            except NeurokitError as another:
+                told = dict.fromkeys((str(error), str(another)))  # both may say the same
+                raise NeurokitError("; ".join(told)) from error
+            raise
+        except BaseException:
+            with suppress(NeurokitError):  # the first error is the one to tell
+                _report(run, study, subject, own_table, warnings)
             raise
         finally:
             worker.stop()
@@ -129,6 +144,8 @@ def _try_all(run: Run, study: Study, worker: Worker, table: dict[str, Any]) -> N
     best = best_of(study.trials(), study.higher_is_better)
     headline = headline_of(run.recipe.metrics)
     while True:
+        stop_if_asked()
+        worker.start()
         run.hooks.hook.progress(
             run=run,
             stage="tune",
@@ -137,7 +154,6 @@ def _try_all(run: Run, study: Study, worker: Worker, table: dict[str, Any]) -> N
             total=study.search.trials,
         )
         stop_if_asked()
-        worker.start()
         trial = study.next()
         if trial is None:
             return
@@ -164,31 +180,37 @@ def _report(
     """Write what is known by now; None where no trial is complete."""
     trials = study.trials()
     headline = headline_of(run.recipe.metrics)
-    write_trials(study.folder / "trials.csv", study, trials, headline)
+    table, recipe = study.folder / "trials.csv", study.folder / "best.toml"
     best = best_of(trials, study.higher_is_better)
     if best is None:
+        write_trials(table, study, trials, headline)
         return None
-    done = [each for each in trials if each.state in ("complete", "failed")]
+    done = sum(each.state in ("complete", "failed") for each in trials)
     names = tuple(volume.name for volume in subject.volumes)
-    words = (
-        f"{headline} {best.value:.6g} on {', '.join(names)}: "
-        f"trial {best.number} of {len(done)} of the study {study.name}"
-    )
-    recipe = study.folder / "best.toml"
+    words = best_in_words(study.name, headline, best, done, names)
     tuned = with_settings(to_table(run.recipe), study.ranges, best.settings)
-    write_best(recipe, tuned, own_table, words)
-    plots = write_plots(study.folder, study, trials, headline)
-    files = (recipe, study.folder / "trials.csv", *plots)
+    try:
+        write_best(recipe, tuned, own_table, words)
+        write_trials(table, study, trials, headline)
+    except NeurokitError as error:
+        settings = ", ".join(f"{key}={json.dumps(value)}" for key, value in best.settings.items())
+        raise NeurokitError(
+            f"{error}; {study.folder / 'cache'} may be removed; the best so far is {words}, with "
+            f"{settings}"
+        ) from error
+    unplotted = []
+    try:
+        plots = write_plots(study.folder, study, trials, headline)
+    except Exception as error:  # what is found is worth more than a picture of it
+        log.warning("the plots cannot be drawn", exc_info=error)
+        plots, unplotted = [], [f"the plots cannot be drawn: {first_line(error)}"]
+    files = (recipe, table, *plots)
     for file in files:
         run.written(file)
+    of_values = tie_warnings(trials) or edge_warnings(study.ranges, best)
+    of_trials = (*metric_warnings(study.ranges), *of_values, *failure_warnings(trials))
     return Found(
-        study.name,
-        headline,
-        best,
-        len(done),
-        names,
-        files,
-        (*warnings, *edge_warnings(study.ranges, best), *failure_warnings(trials)),
+        study.name, headline, best, done, names, files, (*warnings, *of_trials, *unplotted)
     )
 
 

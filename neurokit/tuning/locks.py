@@ -74,6 +74,10 @@ def _opened(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise NeurokitError(
+            f"cannot write {path}: {path.parent} is no folder; move what lies there elsewhere"
+        ) from error
     except OSError as error:
         raise NeurokitError(f"cannot write {path}: {error.strerror}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from copy import deepcopy
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Literal
 
 from attrs import frozen
@@ -107,7 +107,7 @@ class Interval:
         """The number after `index` steps, without the rounding errors of adding them up."""
         if self.step is None:
             return self.low
-        exact = Decimal(str(self.low)) + index * Decimal(str(self.step))
+        exact = Fraction(str(self.low)) + index * Fraction(str(self.step))
         return int(exact) if self.whole else float(exact)
 
     def value(self, label: Any) -> float:
@@ -150,7 +150,8 @@ Range = Choice | Interval
 
 def steps_between(low: float, high: float, step: float) -> int:
     """How many whole steps, as decimal numbers, lead from `low` to at most `high`."""
-    return int((Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step)))
+    exact_low, exact_high, exact_step = (Fraction(str(each)) for each in (low, high, step))
+    return int((exact_high - exact_low) // exact_step)
 
 
 def grid_size(ranges: tuple[Range, ...]) -> int | None:

@@ -15,6 +15,7 @@ from neurokit.atomic import write_text
 from neurokit.tuning.ranges import Range
 from neurokit.tuning.study import Study, Trial
 
+PLOTS = ("history.png", "slices.png", "importance.png")
 _SCORED_WITH = ("data", "inferer", "metrics")
 
 
@@ -85,6 +86,51 @@ def write_trials(path: Path, study: Study, trials: Sequence[Trial], headline: st
             ]
         )
     write_text(path, rows.getvalue())
+
+
+def remove_of_another(folder: Path, study: str) -> None:
+    """Remove what another study left in a folder, where this one may not come to replace it."""
+    try:
+        head = (folder / "best.toml").read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError):
+        head = ""
+    if not head.endswith(_of_study(study)):
+        for name in ("best.toml", "trials.csv", *PLOTS):
+            (folder / name).unlink(missing_ok=True)
+
+
+def best_in_words(study: str, headline: str, best: Trial, done: int, volumes: Sequence[str]) -> str:
+    """One line: the value, on which volumes, of which trial."""
+    return (
+        f"{headline} {best.value:.6g} on {', '.join(volumes)}: trial {best.number} of {done}"
+        f"{_of_study(study)}"
+    )
+
+
+def _of_study(name: str) -> str:
+    return f" of the study {name}"
+
+
+def metric_warnings(ranges: tuple[Range, ...]) -> list[str]:
+    """Whether the yardstick is among what is searched."""
+    searched = [each.name for each in ranges if each.path[0] == "metrics"]
+    if not searched:
+        return []
+    return [
+        f"{', '.join(searched)} changes how trials are scored: the best may be the most lenient "
+        f"score rather than the best segmentation"
+    ]
+
+
+def tie_warnings(trials: Sequence[Trial]) -> list[str]:
+    """Whether what is searched makes any difference."""
+    values = [each.value for each in trials if each.value is not None]
+    if len(values) < 2 or len(set(values)) > 1:
+        return []
+    return [
+        f"all {len(values)} complete trials scored the same: the score does not depend on what is "
+        f"searched"
+    ]
 
 
 def edge_warnings(ranges: tuple[Range, ...], best: Trial) -> list[str]:

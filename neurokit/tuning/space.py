@@ -14,6 +14,8 @@ The space has the shape of the recipe, with ranges in place of values. A range i
       aff_threshold = [{ low = 0.0, high = 0.5, step = 0.1 }, 0.999]
       aff_threshold = [[0.1, 0.9], [0.1, 0.999], [0.2, 0.999]]
 
+The space of a recipe takes the place of an inherited one, as a whole.
+
 Components within a component, and the list of metrics, are tables and lists of tables, as they are
 in the recipe itself.
 """
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from neurokit.schema import Recipe, Tuning
 
 _TRIALS = 25
+_LARGEST_WHOLE = 2**53  # up to which floating numbers, which samplers compute in, are exact
+_MOST_STEPS = 10**7  # from 0; beyond, Optuna no longer finds that a number lies on its step
 _KEYS = ["low", "high", "step", "log", "choices"]
 
 
@@ -137,6 +141,9 @@ class _Reader:
         wanted = _without_none(field.type)
         declared = declared_param(field)
         if attrs.has(type(value)):
+            if given == {}:
+                message = "is a table and has no range of its own: name parameters in it"
+                return self._refuse(path, message)
             return self.of_table(given, value, path)
         if isinstance(value, tuple) and value and attrs.has(type(value[0])):
             return self.of_tables(given, value, path)
@@ -202,16 +209,19 @@ class _Reader:
         if not isinstance(given, list) or not given:
             return self._refuse(path, f"must be a list of values, not {shown(given)}")
         problems: list[Problem] = []
-        for index, each in enumerate(given):
+        before: list[Any] = []
+        for each in given:
             try:
-                unfit = declared.problem(self.converter.structure(each, wanted))
+                value = self.converter.structure(each, wanted)
             except Invalid as error:
                 problems += error.problems
                 continue
+            unfit = declared.problem(value)
             if unfit is not None:
                 problems.append(Problem((), unfit))
-            elif any(type(each) is type(other) and each == other for other in given[:index]):
+            elif any(type(value) is type(other) and value == other for other in before):
                 problems.append(Problem((), f"names {shown(each)} twice"))
+            before.append(value)
         for problem in problems:
             self._refuse(path, problem.message)
         return [] if problems else [Choice(path, tuple(given))]
@@ -239,11 +249,20 @@ class _Reader:
             return []
         low, high = ends["low"], ends["high"]
         if low > high:
-            return self._refuse(path, f"has low {low:g} above high {high:g}")
+            return self._refuse(path, f"has low {low} above high {high}")
         if log and "step" in given:
             return self._refuse(path, "has both step and log, which do not go together")
         if log and low <= 0:
             return self._refuse(path, f"has log, for which low must be above 0, not {low:g}")
+        largest = max(abs(low), abs(high))
+        if whole and max(largest, step) > _LARGEST_WHOLE:
+            return self._refuse(path, f"has numbers above {_LARGEST_WHOLE}: give lower ones")
+        if step is not None and not whole and largest / step > _MOST_STEPS:
+            return self._refuse(
+                path,
+                f"has a step of {step:g}, which is lost in numbers as large as {largest:g}: give a "
+                f"longer one, or none",
+            )
         if step is not None:
             steps = steps_between(low, high, step)
             if low < high and not steps:
@@ -260,7 +279,7 @@ class _Reader:
         except Invalid as error:
             return self._refuse(path, error.problems[0].message) or None
         unfit = declared.problem(number)
-        if unfit is None and not math.isfinite(number):
+        if unfit is None and isinstance(number, float) and not math.isfinite(number):
             unfit = "must be finite"
         if unfit is not None:
             return self._refuse(path, unfit) or None

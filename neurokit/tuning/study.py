@@ -8,6 +8,7 @@ trial is made up for.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -319,9 +320,13 @@ def open_study(
 
 def _sqlite(file: Path) -> optuna.storages.RDBStorage:
     """A database that processes of one machine can write to at the same time."""
-    url = f"sqlite:///{file.absolute()}"
-    engine = {"connect_args": {"timeout": 60}}
-    storage = optuna.storages.RDBStorage(url, engine_kwargs=engine)
+
+    def connected() -> sqlite3.Connection:
+        return sqlite3.connect(file.absolute(), timeout=60, check_same_thread=False)
+
+    # Some characters of a path mean something else in a URL, so this one says only what it is.
+    engine = {"creator": connected}
+    storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs=engine)
 
     @event.listens_for(storage.engine, "connect")
     def quicker(connection: Any, _: Any) -> None:
@@ -387,7 +392,9 @@ def _database(folder: Path, name: str) -> Iterator[None]:
             yield
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         reason = first_line(error.__cause__ or error)
+        advice = "choose another tune.study, or remove the file"
+        if "full" in reason or "disk" in reason:
+            advice = f"free some space; {folder / 'cache'} may be removed"
         raise NeurokitError(
-            f"the study in {folder / f'{name}.db'} cannot be read or written: {reason}; free some "
-            f"space, or choose another tune.study"
+            f"the study in {folder / f'{name}.db'} cannot be read or written: {reason}; {advice}"
         ) from error

@@ -1,7 +1,8 @@
 """Worker: a process that tries settings, one after another, and can be ended at any time.
 
 A decoder may run for too long, take too much memory, or crash. It does so in a process of its own,
-which lives on from trial to trial, as what it has read and computed is worth keeping.
+which lives on from trial to trial, as what it has read and computed is worth keeping. It compiles
+and imports what trials need before the first of them begins, whose time is limited.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ Part = Literal["validation", "test"]
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_TO_END = 5.0
+_STARTS = 3  # before it is given up that a process starts
+_SECONDS_OF_REHEARSAL = 300.0
+_REHEARSAL_SHAPE = (3, 24, 24)
 
 
 @frozen
@@ -76,16 +80,41 @@ class Worker:
     log: Path
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _pipe: Connection | None = field(default=None, repr=False)
+    _rehearses: bool = field(default=True, repr=False)
 
     def start(self) -> None:
         """Have a process that is ready.
 
+        A machine that is short of memory may kill it on its way; another try is worth it.
+
         Raises:
-            NeurokitError: it cannot load the recipe, the volumes or the predictions.
+            NeurokitError: it cannot load the recipe, the volumes or the predictions, or ended each
+                time.
             StopRequested: a signal asked to stop.
         """
         if self._process is not None:
             return
+        for start in range(1, _STARTS + 1):
+            rehearses = self._rehearses
+            # A decoder that does not survive a rehearsal may do well on what it is made for.
+            self._rehearses = False
+            try:
+                self._launch()
+                self._send((self.task, rehearses))
+                answer = self._answer(None)
+                if rehearses and not isinstance(answer, str):
+                    answer = self._answer(_SECONDS_OF_REHEARSAL)
+            except TrialFailed as error:
+                if start == _STARTS:
+                    raise NeurokitError(f"settings cannot be tried: {error}") from error
+                continue
+            if isinstance(answer, str):
+                self.stop()
+                raise NeurokitError(answer)
+            self._rehearses = rehearses
+            return
+
+    def _launch(self) -> None:
         ours, its = Pipe()
         try:
             with self.log.open("ab") as log, its:
@@ -104,14 +133,6 @@ class Worker:
             ours.close()
             raise NeurokitError(f"settings cannot be tried: {error}") from error
         self._pipe = ours
-        try:
-            self._send(self.task)
-            answer = self._answer(None)
-        except TrialFailed as error:
-            raise NeurokitError(f"settings cannot be tried: {error}") from error
-        if isinstance(answer, str):
-            self.stop()
-            raise NeurokitError(answer)
 
     def score(self, decoder: Any, metrics: list[Any], seconds: float) -> Scored:
         """Try settings.
@@ -187,13 +208,16 @@ def serve(descriptor: int) -> None:
         signal.signal(each, signal.SIG_IGN)  # whoever started this process decides
     threading.Thread(target=_end_with_the_other, daemon=True).start()
     with Connection(descriptor) as pipe, suppress(EOFError, BrokenPipeError):
-        task = pipe.recv()
+        task, rehearses = pipe.recv()
         try:
             ready = _Ready(task)
         except Exception as error:
             pipe.send(_reason(error))
             return
         pipe.send(None)
+        if rehearses:
+            ready.rehearse()
+            pipe.send(None)
         with keeping(task.cache, task.cache_bytes):
             while True:
                 pipe.send(_answer(ready, *pipe.recv()))
@@ -232,9 +256,10 @@ class _Ready:
 
     def __init__(self, task: Task) -> None:
         self.converter = make_converter(installed().component)
-        table = tomllib.loads(task.recipe)["data"][task.part]
-        # Of the recipe, nothing else is made: the network's libraries take their time and memory.
-        dataset = self.converter.structure(table, Dataset)  # type: ignore[type-abstract]
+        self.table = tomllib.loads(task.recipe)
+        # Of the rest of the recipe, nothing is made: networks take their time and memory.
+        data = self.table["data"][task.part]
+        dataset = self.converter.structure(data, Dataset)  # type: ignore[type-abstract]
         self.volumes = [
             (Prediction.open(file), _held(volume))
             for file, volume in zip(task.predictions, dataset.volumes(), strict=True)
@@ -247,6 +272,26 @@ class _Ready:
             self.converter.structure(metrics, tuple[Metric, ...]),
             self.volumes,
         )
+
+    def rehearse(self) -> None:
+        """Try the recipe's own settings on a few voxels, so that what they need is compiled."""
+        prediction, truth = self.volumes[0]
+        random = np.random.default_rng(0)
+        values = random.random((len(prediction.channels), *_REHEARSAL_SHAPE), np.float32)
+        if prediction.values.dtype == np.uint8:
+            values = (255 * values).astype(np.uint8)
+        assert truth.labels is not None
+        labels = np.ones(_REHEARSAL_SHAPE, truth.labels.dtype)
+        labels[:, :, 12:] = 2
+        image = np.zeros(_REHEARSAL_SHAPE, np.uint8)
+        small = (
+            Prediction(values, prediction.channels, prediction.voxel_size_nm),
+            evolve(truth, image=image, labels=labels),
+        )
+        with suppress(Exception):  # a few voxels may be too few for settings that are good
+            decoder = self.converter.structure(self.table["decoder"], Decoder)  # type: ignore[type-abstract]
+            metrics = self.converter.structure(self.table["metrics"], tuple[Metric, ...])
+            score_settings(decoder, metrics, [small])
 
 
 def _held(volume: Volume) -> Volume:
