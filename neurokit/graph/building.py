@@ -50,7 +50,8 @@ def region_graph(
         running_mean: whether to take the mean of the affinities as the waterz package does, too.
     """
     labels_ZYX, ids = fragments.labels_ZYX, len(fragments.sizes)
-    each = slabs(labels_ZYX.shape, _SLAB_VOXELS) or [(0, 0)]
+    # A slab costs time for every id, too.
+    each = slabs(labels_ZYX.shape, max(_SLAB_VOXELS, ids)) or [(0, 0)]
     of_slab = partial(_of_slab, labels_ZYX, affinities_CZYX, ids, histograms, running_mean)
     parts = side_by_side(of_slab, each)
     graph = united([part.graph for part in parts], ids)
