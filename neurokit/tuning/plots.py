@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from neurokit.atomic import replacing
 from neurokit.tuning.ranges import Choice, Interval, Range
@@ -129,6 +129,9 @@ def _slice(axes: Axes, each: Range, done: list[Trial], shown: list[float] | None
         axes.set_xlim(-0.5, len(shown) - 0.5)
     elif isinstance(each, Interval) and each.log:
         axes.set_xscale("log")
+        # The scale's own labels are formulas, which names must not be read as.
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _best_at(each: Range, done: list[Trial], higher_is_better: bool) -> dict[float, float]:
