@@ -17,7 +17,8 @@ _FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 def activate(logits: torch.Tensor, channel: Channel) -> torch.Tensor:
     """Logits of one channel, of any shape, through its activation, in a new tensor."""
-    return _FUNCTIONS[channel.activation](logits)
+    scaled = logits if channel.scale == 1 else logits * channel.scale
+    return _FUNCTIONS[channel.activation](scaled)
 
 
 def activated(logits_CZYX: torch.Tensor, channels: Sequence[Channel]) -> torch.Tensor:

@@ -89,6 +89,7 @@ class Prediction:
                 entry["name"],
                 cast(Activation, entry["activation"]),
                 cast(Offset, tuple(entry["offset"])) if entry["offset"] else None,
+                entry.get("scale", 1.0),
             )
             for entry in json.loads(attributes["channels"])
         )
@@ -105,13 +106,18 @@ def create_prediction(
 ) -> h5py.Dataset:
     """An empty dataset (C, *shape) in an open HDF5 file, described so that it can be read alone.
 
-    Attributes: `channels` (JSON: name, activation, offset of each), `channel_names`, `offsets`
-    (zeros where a channel is no affinity) and `voxel_size_nm`.
+    Attributes: `channels` (JSON: name, activation, offset, scale of each), `channel_names`,
+    `offsets` (zeros where a channel is no affinity) and `voxel_size_nm`.
     """
     chunks = (1, *(min(size, limit) for size, limit in zip(shape, (16, 128, 128), strict=True)))
     dataset = file.create_dataset(DATASET, (len(channels), *shape), dtype, chunks=chunks)
     described: list[dict[str, Any]] = [
-        {"name": channel.name, "activation": channel.activation, "offset": channel.offset}
+        {
+            "name": channel.name,
+            "activation": channel.activation,
+            "offset": channel.offset,
+            "scale": channel.scale,
+        }
         for channel in channels
     ]
     dataset.attrs["channels"] = json.dumps(described)

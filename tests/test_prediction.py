@@ -5,11 +5,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from neurokit import (
     Channel,
     NeurokitError,
     Prediction,
+    activate,
     affinity_channels,
     create_prediction,
     writing_h5,
@@ -89,3 +91,13 @@ def test_files_that_are_no_prediction(tmp_path: Path) -> None:
     with pytest.raises(NeurokitError) as caught:
         Prediction.open(path)
     assert str(caught.value) == f"{path} is not a prediction: its channels are not named"
+
+
+def test_the_scale_of_a_channel_is_kept_and_used(tmp_path: Path) -> None:
+    channel = Channel("x1", "sigmoid", (0, 0, 1), scale=0.2)
+    with writing_h5(tmp_path / "prediction.h5") as file:
+        create_prediction(file, [channel], (1, 1, 1), (1.0, 1.0, 1.0))
+    assert Prediction.open(tmp_path / "prediction.h5").channels == (channel,)
+    logits = torch.tensor([-10.0, 0.0, 20.0])
+    torch.testing.assert_close(activate(logits, channel), torch.sigmoid(0.2 * logits))
+    assert logits.tolist() == [-10.0, 0.0, 20.0]
