@@ -110,8 +110,12 @@ def _located(name: str, folder: Path) -> Path:
         raise RecipeError(
             [f"{name}: the package '{package}' cannot be imported: {error}"]
         ) from error
-    for candidate in (root / "recipes" / shipped, root / shipped):
-        if candidate.is_file():
+    places = [root / "recipes", root]
+    if package == "neurokit":
+        # In a source tree they lie beside the package, into which a wheel puts them.
+        places.append(Path(str(root)).parent / "recipes")
+    for place in places:
+        if (candidate := place / shipped).is_file():
             return Path(str(candidate))
     raise RecipeError([f"{name}: the package '{package}' ships no recipe '{shipped}'"])
 
