@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from neurokit.channels import Channel
 
@@ -80,7 +80,20 @@ class Target(Kind):
     def encode(self, labels_BZYX: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Target and mask (both float32 BCZYX) of integer labels, on the labels' device.
 
-        Label 0 is background, -1 is to be ignored. The mask is 1 where the target is known.
+        Label 0 is background, -1 is to be ignored. The mask is 1 where the target is known. Of
+        labels that `prepare` has changed, it gets those.
+        """
+
+    def prepare(
+        self, labels_ZYX: NDArray[np.integer], voxel_size_nm: tuple[float, float, float]
+    ) -> NDArray[np.integer] | None:
+        """What takes the place of a volume's labels in samples; None where they do as they are.
+
+        For a target that a patch alone does not determine, such as the distance to an object's
+        skeleton. It is called once for each volume that is trained or validated on, and its result
+        is kept in a file. Of the labels' shape, integers below 2**31; 0 (background) and -1 stay.
+        Any other number means what `encode` takes it for. Augmentations move the numbers as they
+        do labels, each whole, and put 0 and -1 where they put them in labels.
         """
 
 
@@ -187,17 +200,19 @@ class Decoder(Kind):
 class Metric(Kind):
     """How good a segmentation is.
 
-    A metric declares `headline`, the key of its score that one number stands for, and whether a
-    higher value of it is better.
+    A metric declares `headline`, the key of its score that one number stands for, whether a
+    higher value of it is better, and which part of a volume it scores against: one that lacks it
+    gets no such score.
     """
 
     kind = "metric"
+    truth: ClassVar[Literal["labels", "skeletons"]] = "labels"
     headline: ClassVar[str]
     higher_is_better: ClassVar[bool]
 
     @abstractmethod
     def score(self, segmentation: NDArray[np.integer], truth: Volume) -> dict[str, float]:
-        """Named scores of a segmentation ZYX against the labels of `truth`."""
+        """Named scores of a segmentation ZYX against the labels, or skeletons, of `truth`."""
 
     def score_agglomeration(
         self, agglomeration: Agglomeration, truth: Volume

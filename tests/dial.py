@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +9,12 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY
+from installing import plugin_installed
 
 from neurokit import load_recipe
 from neurokit.pipeline import execute
-from neurokit.registry import installed
 from neurokit.schema import Recipe
 
-PLUGIN = Path(__file__).parent / "plugins" / "dial"
 ENTRY_POINTS = """\
 [neurokit.decoder]
 dial = neurokit_dial:Dial
@@ -53,25 +51,10 @@ SHORT = ("train.epochs=1", "train.steps_per_epoch=1", "train.batch_size=1")
 @contextmanager
 def dial_installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An environment, also of child processes, where the plugin `dial` is installed."""
-    distribution = folder / "installed" / "neurokit_dial-0.1.0.dist-info"
-    distribution.mkdir(parents=True)
-    (distribution / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: neurokit-dial\nVersion: 0.1.0\n"
-    )
-    (distribution / "entry_points.txt").write_text(ENTRY_POINTS)
-    paths = [str(distribution.parent), str(PLUGIN)]
-    for path in paths:
-        monkeypatch.syspath_prepend(path)
-    there = os.environ.get("PYTHONPATH", "")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [*paths, there])))
     monkeypatch.setenv(TROUBLE, "")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("neurokit.run.environment", dict)
-    installed.cache_clear()
-    try:
+    with plugin_installed("dial", ENTRY_POINTS, folder, monkeypatch):
         yield
-    finally:
-        installed.cache_clear()
 
 
 def trained_in(folder: Path) -> Path:

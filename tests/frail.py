@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import pytest
 import torch
+from installing import plugin_installed
 
 from neurokit import load_recipe
 from neurokit.checkpoint import Checkpoint
@@ -23,7 +24,6 @@ from neurokit.schema import Recipe
 from neurokit.stages.train import train
 from neurokit.stopping import heeding_signals
 
-PLUGIN = Path(__file__).parent / "plugins" / "frail"
 ENTRY_POINTS = """\
 [neurokit.model]
 frail = neurokit_frail:Frail
@@ -66,25 +66,9 @@ _forks.set_forkserver_preload(
 @contextmanager
 def frail_installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An environment, also of child processes, where the plugin `frail` is installed."""
-    distribution = folder / "installed" / "neurokit_frail-0.1.0.dist-info"
-    distribution.mkdir(parents=True)
-    (distribution / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: neurokit-frail\nVersion: 0.1.0\n"
-    )
-    (distribution / "entry_points.txt").write_text(ENTRY_POINTS)
-    paths = [str(distribution.parent), str(PLUGIN)]
-    for path in paths:
-        monkeypatch.syspath_prepend(path)
-    there = os.environ.get("PYTHONPATH", "")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [*paths, there])))
     monkeypatch.setenv(TROUBLE, "")
-    # It lists all that is installed, which takes longer than these trainings.
-    monkeypatch.setattr("neurokit.run.environment", dict)
-    installed.cache_clear()
-    try:
+    with plugin_installed("frail", ENTRY_POINTS, folder, monkeypatch):
         yield
-    finally:
-        installed.cache_clear()
 
 
 def frail_recipe(path: Path, *overrides: str) -> Recipe:

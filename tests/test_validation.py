@@ -153,7 +153,8 @@ def test_what_it_predicts_is_no_progress_of_the_training(frail: Path) -> None:
     trainer = Trainer.start(recipe)
     assert recipe.data.validation is not None
     run = Run.create(recipe)
-    validation = Validation(run, recipe.data.validation.volumes(), trainer)
+    volumes = recipe.data.validation.volumes()
+    validation = Validation(run, volumes, volumes, trainer)
     heard: list[str] = []
     with progress.listening(lambda what, done, total: heard.append(what)):
         scalars = validation.scalars(trainer, 1)
@@ -169,7 +170,8 @@ def test_who_is_asked_to_stop_leaves_the_segmentation(
     before = copy.deepcopy(trainer.checkpoint())
     assert recipe.data.validation is not None
     run = Run.create(recipe)
-    validation = Validation(run, recipe.data.validation.volumes(), trainer)
+    volumes = recipe.data.validation.volumes()
+    validation = Validation(run, volumes, volumes, trainer)
 
     def stop() -> None:
         raise StopRequested("SIGTERM")

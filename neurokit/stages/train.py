@@ -14,6 +14,7 @@ from neurokit.errors import NeurokitError
 from neurokit.progress import track
 from neurokit.run import Run
 from neurokit.samples import Samples
+from neurokit.stages.prepare import prepare
 from neurokit.stages.validate import Validation
 from neurokit.stopping import StopRequested, noted_signal, noting_interrupts
 from neurokit.trainer import Trainer
@@ -46,13 +47,15 @@ def train(
         NeurokitError: the training cannot go on; the checkpoints written so far are whole.
         StopRequested: a signal asked to stop, and the state was saved.
     """
+    trainer = _trainer(run, weights)
+    finished = trainer.step == trainer.total_steps
+    prepared, watched = ([], []) if finished else (prepare(run, volumes), prepare(run, validation))
     with run.stage("train", stops=False) as stage:
-        trainer = _trainer(run, weights)
-        if trainer.step == trainer.total_steps:
+        if finished:
             stage.reused = True
             return run.last_checkpoint
         try:
-            _epochs(run, trainer, volumes, validation)
+            _epochs(run, trainer, prepared, validation, watched)
         except RuntimeError as error:
             if trainer.world.size > 1 and lost_another(error):
                 time.sleep(_SECONDS_TO_BE_HEARD)
@@ -83,8 +86,21 @@ def _trainer(run: Run, weights: Path | None) -> Trainer:
 
 
 def _epochs(
-    run: Run, trainer: Trainer, volumes: Sequence[Volume], held_out: Sequence[Volume]
+    run: Run,
+    trainer: Trainer,
+    volumes: Sequence[Volume],
+    held_out: Sequence[Volume],
+    watched: Sequence[Volume],
 ) -> None:
+    """Take the steps that are left, closing each epoch.
+
+    Args:
+        run: holds the recipe.
+        trainer: takes the steps.
+        volumes: to train on, prepared.
+        held_out: to validate on, as they are.
+        watched: the same, prepared.
+    """
     settings = run.recipe.train
     samples = Samples(
         volumes,
@@ -93,7 +109,7 @@ def _epochs(
         trainer.device,
         memory_gib=settings.volume_memory_gib,
     )
-    validation = Validation(run, held_out, trainer) if held_out else None
+    validation = Validation(run, held_out, watched, trainer) if held_out else None
     left = trainer.total_steps - trainer.step
     log.info("training from step %d to %d", trainer.step, trainer.total_steps)
     try:

@@ -22,16 +22,19 @@ class Validation:
 
     Args:
         run: its recipe says how often.
-        volumes: labelled.
+        volumes: labelled; segmentations of them are scored.
+        prepared: the same with the labels that the target is computed from.
         trainer: whose device holds the volumes.
     """
 
-    def __init__(self, run: Run, volumes: Sequence[Volume], trainer: Trainer) -> None:
+    def __init__(
+        self, run: Run, volumes: Sequence[Volume], prepared: Sequence[Volume], trainer: Trainer
+    ) -> None:
         settings = run.recipe.train
         self.run = run
         self.volumes = volumes
         self.samples = Samples(
-            volumes,
+            prepared,
             settings.patch_size,
             settings.pad,
             trainer.device,
