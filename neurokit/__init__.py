@@ -44,12 +44,15 @@ if TYPE_CHECKING:
     from neurokit.sampling import Batch, SampleRandom
     from neurokit.volumes import (
         ArrayLike,
+        Skeletons,
         Volume,
         mirrored,
         open_array,
+        read_skeletons,
         require_space,
         sections_of,
         write_array,
+        write_skeletons,
         writing_h5,
     )
 
@@ -73,12 +76,15 @@ _FETCHED = {
     "Batch": "neurokit.sampling",
     "SampleRandom": "neurokit.sampling",
     "ArrayLike": "neurokit.volumes",
+    "Skeletons": "neurokit.volumes",
     "Volume": "neurokit.volumes",
     "mirrored": "neurokit.volumes",
     "open_array": "neurokit.volumes",
+    "read_skeletons": "neurokit.volumes",
     "require_space": "neurokit.volumes",
     "sections_of": "neurokit.volumes",
     "write_array": "neurokit.volumes",
+    "write_skeletons": "neurokit.volumes",
     "writing_h5": "neurokit.volumes",
 }
 
@@ -99,6 +105,7 @@ __all__ = [
     "Prediction",
     "SampleRandom",
     "Schedule",
+    "Skeletons",
     "Target",
     "Volume",
     "activate",
@@ -118,12 +125,14 @@ __all__ = [
     "out_of_memory",
     "param",
     "process_count",
+    "read_skeletons",
     "replacing",
     "require_space",
     "sections_of",
     "sum_over_processes",
     "track",
     "write_array",
+    "write_skeletons",
     "writing_h5",
 ]
 

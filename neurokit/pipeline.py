@@ -17,6 +17,7 @@ from neurokit.plan import Mode, Plan, make_plan
 from neurokit.recipe import to_table, to_toml
 from neurokit.run import Run, run_of_checkpoint
 from neurokit.schema import Recipe
+from neurokit.scores import has_truth
 from neurokit.stages.decode import decode
 from neurokit.stages.evaluate import evaluate
 from neurokit.stages.infer import infer
@@ -215,10 +216,17 @@ def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
         results.append((volume, decode(run, prediction, source, files[-1])))
     # A test may decode otherwise than the run's own recipe says.
     write_text(folder / "recipe.toml", to_toml(run.recipe))
-    scored = [(volume, found) for volume, found in results if volume.labels is not None]
-    if not scored or not run.recipe.metrics:
-        missing = "the test volume has no labels" if not scored else "the recipe names no metrics"
-        return Outcome(run.folder, checkpoint, files, None, missing)
+    metrics = run.recipe.metrics
+    if not metrics:
+        return Outcome(run.folder, checkpoint, files, None, "the recipe names no metrics")
+    scored = [
+        (volume, found)
+        for volume, found in results
+        if any(has_truth(volume, metric) for metric in metrics)
+    ]
+    if not scored:
+        missing = " or ".join(sorted({metric.truth for metric in metrics}))
+        return Outcome(run.folder, checkpoint, files, None, f"the test volume has no {missing}")
     scores = evaluate(run, checkpoint, step, scored, folder / "metrics.json")
     return Outcome(run.folder, checkpoint, files, scores, None)
 

@@ -17,7 +17,7 @@ from neurokit.kinds import Dataset, Decoder
 from neurokit.recipe import to_table
 from neurokit.registry import installed
 from neurokit.schema import Recipe
-from neurokit.scores import score_suffixes
+from neurokit.scores import has_truth, score_suffixes
 from neurokit.structuring import Invalid, make_converter
 from neurokit.tuning.ranges import Choice, with_settings
 from neurokit.tuning.space import ranges_of, trial_count
@@ -43,11 +43,6 @@ class Plan:
     test: list[Volume]
     parameters: int
     device: torch.device
-
-    @property
-    def scored(self) -> list[Volume]:
-        """The test volumes with labels."""
-        return [volume for volume in self.test if volume.labels is not None]
 
 
 def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Plan:
@@ -81,17 +76,8 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
         augmentation.check(recipe.train.patch_size, train[0].voxel_size_nm)
     for volume in test if mode != "tune" else validation or test:
         recipe.inferer.check(channels, volume)
-        if mode == "tune" and volume.labels is None:
-            part = "validation" if validation else "test"
-            raise NeurokitError(
-                f"the {part} volume '{volume.name}' has no labels to score settings against"
-            )
-        if mode == "tune" and not _has_object(volume):
-            part = "validation" if validation else "test"
-            raise NeurokitError(
-                f"the labels of the {part} volume '{volume.name}' hold no object: there is nothing "
-                f"to score settings against"
-            )
+        if mode == "tune":
+            _check_truth(recipe, "validation" if validation else "test", volume)
     if checkpoint is not None:
         Checkpoint.load(checkpoint).restore_model(recipe.model.build(1, channels), checkpoint)
     return Plan(train, validation, test, parameters, device)
@@ -133,6 +119,20 @@ def _check_searched_channels(recipe: Recipe) -> None:
                     f"tune.space has a choice of {each.name} that reads what the target does not "
                     f"have: {error}"
                 ) from error
+
+
+def _check_truth(recipe: Recipe, part: str, volume: Volume) -> None:
+    """Refuse a volume that says nothing of which settings are better."""
+    metric = recipe.metrics[0]
+    if not has_truth(volume, metric):
+        raise NeurokitError(
+            f"the {part} volume '{volume.name}' has no {metric.truth} to score settings against"
+        )
+    if metric.truth == "labels" and not _has_object(volume):
+        raise NeurokitError(
+            f"the labels of the {part} volume '{volume.name}' hold no object: there is nothing "
+            f"to score settings against"
+        )
 
 
 def _has_object(volume: Volume) -> bool:

@@ -18,12 +18,18 @@ from neurokit.volumes import Volume
 def scores_of(
     metrics: Sequence[Metric], segmentation_ZYX: NDArray[np.integer[Any]], truth: Volume
 ) -> dict[str, float]:
-    """Every score of a segmentation, by metric key and `score_suffixes`."""
+    """Every score that `truth` allows of a segmentation, by metric key and `score_suffixes`."""
     return {
         f"{key}{suffix}": value
         for metric, suffix in zip(metrics, score_suffixes(metrics), strict=True)
+        if has_truth(truth, metric)
         for key, value in metric.score(segmentation_ZYX, truth).items()
     }
+
+
+def has_truth(volume: Volume, metric: Metric) -> bool:
+    """Whether a volume has what a metric scores against."""
+    return getattr(volume, metric.truth) is not None
 
 
 def mean_scores(volumes: Iterable[dict[str, float]]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neurokit.errors import NeurokitError
 from neurokit.kinds import Decoder, Metric
 from neurokit.prediction import Prediction
-from neurokit.scores import mean_scores, score_suffixes, scores_of
+from neurokit.scores import has_truth, mean_scores, score_suffixes, scores_of
 from neurokit.volumes import Volume
 
 
@@ -62,6 +62,8 @@ def _scores(
     segmentation_ZYX: NDArray[Any] | None = None
     found: dict[str, float] = {}
     for metric, suffix in zip(metrics, score_suffixes(metrics), strict=True):
+        if not has_truth(truth, metric):
+            continue
         scores = metric.score_agglomeration(agglomeration, truth)
         if scores is None:
             if segmentation_ZYX is None:

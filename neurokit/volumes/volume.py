@@ -1,4 +1,4 @@
-"""Volume: an image, perhaps with labels, and how large a voxel is."""
+"""Volume: an image, perhaps with labels or skeletons, and how large a voxel is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from attrs import define, field
 from numpy.typing import NDArray
 
 from neurokit.errors import NeurokitError
+from neurokit.volumes.skeletons import Skeletons
 
 
 class ArrayLike(Protocol):
@@ -34,6 +35,7 @@ class Volume:
         voxel_size_nm: edge lengths of a voxel in nanometres (z, y, x).
         source: identifies the content, for the reuse of results: files with sizes and dates, or
             a generator with its parameters. Derived from the content where it is not given.
+        skeletons: of its neurons, to score against. None if unknown.
 
     Raises:
         NeurokitError: image and labels do not fit each other, or are no image and labels.
@@ -44,6 +46,7 @@ class Volume:
     voxel_size_nm: tuple[float, float, float]
     labels: ArrayLike | None = None
     source: str = field(default="")
+    skeletons: Skeletons | None = None
 
     def __attrs_post_init__(self) -> None:
         if len(self.image.shape) != 3:
@@ -113,6 +116,8 @@ class Volume:
                 if array is not None:
                     digest.update(str(array.dtype).encode())
                     digest.update(np.ascontiguousarray(array[...]).data)
+        if self.skeletons is not None:
+            digest.update(self.skeletons.fingerprint.encode())
         return digest.hexdigest()[:16]
 
 

@@ -6,7 +6,16 @@ from pathlib import Path
 
 from attrs import frozen
 
-from neurokit import ArrayLike, Dataset, NeurokitError, Volume, open_array, param, sections_of
+from neurokit import (
+    ArrayLike,
+    Dataset,
+    NeurokitError,
+    Volume,
+    open_array,
+    param,
+    read_skeletons,
+    sections_of,
+)
 
 _NAMES_OF_ANYTHING = {"img", "image", "images", "raw", "em", "main", "data", "volume"}
 
@@ -19,6 +28,9 @@ class Files(Dataset):
     labels: str | None = param(None, help="labels of the image's shape; none if unknown")
     voxel_size_nm: tuple[float, float, float] = param(
         help="edge lengths of a voxel in nanometres (z, y, x)", above=0
+    )
+    skeletons: str | None = param(
+        None, help="skeletons to score against, as `neurokit.write_skeletons` writes them (.npz)"
     )
     sections: tuple[int, int] | None = param(
         None, help="first section used and the one after the last; all where it is left out", low=0
@@ -39,7 +51,14 @@ class Files(Dataset):
         if self.labels is not None:
             labels, source_of_labels = self._opened("labels", self.labels)
             source += f" {source_of_labels}"
-        return [Volume(_name(self.image), image, self.voxel_size_nm, labels, source)]
+        skeletons = None
+        if self.skeletons is not None:
+            if self.sections is not None:
+                raise NeurokitError(
+                    "skeletons are of the whole volume, and sections chooses some; give one of them"
+                )
+            skeletons = read_skeletons(Path(self.skeletons))
+        return [Volume(_name(self.image), image, self.voxel_size_nm, labels, source, skeletons)]
 
     def _opened(self, what: str, spec: str) -> tuple[ArrayLike, str]:
         """The chosen sections of a file, and what identifies their content."""
