@@ -26,7 +26,7 @@ LAYERS = [
     {"schema", "scores"},
     {"recipe", "listing", "device", "checkpoint", "samples", "averaging"},
     {"run", "plan", "trainer"},
-    {"stages", "observers"},
+    {"stages", "observers", "testing", "scaffold"},
     {"pipeline"},
     {"cli"},
     {"__main__"},
