@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import click
 
 from neurokit.errors import NeurokitError, RecipeError
+from neurokit.kinds import KINDS
 
 _EPILOG = (
     "Exit status: 0 done, 1 something is missing or failed, 2 a wrong recipe or command, "
@@ -372,6 +373,35 @@ def _print_listing(rows: list[dict[str, str | None]]) -> None:
         package = f"{row['package']} {row['version']}"
         table.add_row(Text(row["kind"] or ""), Text(row["name"] or ""), Text(package), summary)
     Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+@main.group(epilog=_EPILOG)
+def new() -> None:
+    """Write the beginning of something of your own."""
+
+
+@new.command(epilog=_EPILOG)
+@click.argument("name")
+@click.option(
+    "--kind", type=click.Choice([*KINDS, "hook"]), required=True, help="What it is to offer."
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Where its folder is put; by default here.",
+)
+def plugin(name: str, kind: str, folder: Path) -> None:
+    """Write the package neurokit-NAME, with a component that works and its tests."""
+    with _errors_in_one_line():
+        from neurokit.scaffold import new_plugin
+
+        written = shlex.quote(str(new_plugin(name, kind, folder)))
+        click.echo(f"wrote {written}; install it, and run its tests:\n")
+        # A path without a separator could be the name of a distribution.
+        place = written if os.sep in written else f".{os.sep}{written}"
+        click.echo(f"  pip install --editable {place}")
+        click.echo(f"  python -m pytest {written}")
 
 
 @main.command(epilog=_EPILOG)
