@@ -60,6 +60,9 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
         raise NeurokitError(f"the decoder reads what the target does not have: {error}") from error
     score_suffixes(recipe.metrics)
     parameters = _check_network(recipe)
+    if mode in ("all", "train"):
+        with torch.device("meta"):
+            recipe.loss.build(channels)
     if mode == "tune":
         _check_tuning(recipe)
         _check_searched_channels(recipe)
