@@ -85,7 +85,7 @@ class _Trap:
 
 def test_a_pickle_inside_is_not_executed(tmp_path: Path) -> None:
     file, mark = tmp_path / "trap.npz", tmp_path / "sprung"
-    np.savez(file, ids=np.array([_Trap(mark)], dtype=object))  # type: ignore[arg-type]
+    np.savez(file, ids=np.array([_Trap(mark)], dtype=object))
     with pytest.raises(NeurokitError, match=r"is no file of skeletons, or damaged: Object arrays"):
         read_skeletons(file)
     file.write_bytes(pickle.dumps(_Trap(mark)))

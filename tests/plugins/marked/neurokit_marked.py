@@ -25,13 +25,13 @@ class Size(Target):
         self, labels_ZYX: NDArray[np.integer], voxel_size_nm: tuple[float, float, float]
     ) -> NDArray[np.integer]:
         """2 in large objects, and 1 in others."""
-        ids, places, counts = np.unique(labels_ZYX, return_inverse=True, return_counts=True)
-        of_id = np.where(ids > 0, 1 + (counts > self.voxels), ids)
-        marked_ZYX = of_id[places].reshape(labels_ZYX.shape)
+        counts = np.bincount(np.maximum(labels_ZYX, 0).ravel())
+        large_ZYX = counts[np.maximum(labels_ZYX, 0)] > self.voxels
+        marked_ZYX = np.where(labels_ZYX > 0, 1 + large_ZYX, labels_ZYX)
         return marked_ZYX[0] if self.faulty else marked_ZYX
 
     def encode(self, labels_BZYX: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        assert set(labels_BZYX.unique().tolist()) <= {-1, 0, 1, 2}
+        assert -1 <= labels_BZYX.min() <= labels_BZYX.max() <= 2
         target = (labels_BZYX == 2).float()[:, None].expand(-1, 3, -1, -1, -1)
         return target, (labels_BZYX >= 0).float()[:, None].expand_as(target)
 
