@@ -32,7 +32,7 @@ def prepare(run: Run, volumes: Sequence[Volume]) -> list[Volume]:
         NeurokitError: the target cannot do it, or what it gives cannot stand for labels.
     """
     target = run.recipe.target
-    if type(target).prepare is Target.prepare:
+    if not volumes or type(target).prepare is Target.prepare:
         return list(volumes)
     name = installed().name_of(type(target))
     origin = installed().find("target", name).origin
