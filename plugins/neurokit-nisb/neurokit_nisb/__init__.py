@@ -1,0 +1,1 @@
+"""neurokit-nisb: the NISB benchmark of neuron segmentation, and BANIS, its baseline."""
