@@ -1,16 +1,19 @@
-"""Sessions: `nox -s demo`, `nox -s tests`, `nox -s lint`, `nox -s types`.
+"""Sessions: `nox -s demo`, and for development `tests`, `slow`, `plugins`, `lint`, `types`.
 
 Every session installs the project with the versions in constraints.txt, which are those that the
 tests ran with.
 """
+
+from pathlib import Path
 
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = True
 
-PROJECT = ("--constraint", "constraints.txt", ".")
+CONSTRAINTS = ("--constraint", "constraints.txt")
 GROUPS = nox.project.load_toml("pyproject.toml")
+PLUGINS = sorted(str(path.parent) for path in Path("plugins").glob("*/pyproject.toml"))
 
 
 def group(name: str) -> list[str]:
@@ -18,17 +21,43 @@ def group(name: str) -> list[str]:
     return nox.project.dependency_groups(GROUPS, name)
 
 
+def libraries() -> list[str]:
+    """What the project and its plugins depend on, without themselves."""
+    projects = [nox.project.load_toml(f"{folder}/pyproject.toml") for folder in (".", *PLUGINS)]
+    needed = {each for project in projects for each in project["project"]["dependencies"]}
+    return sorted(each for each in needed if not each.startswith("neurokit"))
+
+
+def install_everything(session: nox.Session, *more: str) -> None:
+    """Install the project and its plugins, built, and with the versions of constraints.txt."""
+    session.install(*CONSTRAINTS, ".", *PLUGINS, *more)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests."""
-    session.install(*PROJECT, *group("tests"))
-    session.run("pytest", *session.posargs)
+    """Run the tests of the project and of its plugins; not the slow ones."""
+    install_everything(session, *group("tests"))
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that repeat or compute for long."""
+    install_everything(session, *group("tests"))
+    session.run("pytest", "-n", "auto", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def plugins(session: nox.Session) -> None:
+    """Build wheels, and try them in fresh environments, alone and together."""
+    session.install(*CONSTRAINTS, *libraries(), *group("tests"))
+    session.run("pytest", "-m", "wheels", "plugins/tests", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
-    session.install("--constraint", "constraints.txt", "ruff")
+    session.install(*CONSTRAINTS, "ruff")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
 
@@ -36,12 +65,12 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the type annotations."""
-    session.install(*PROJECT, *group("types"))
+    install_everything(session, *group("types"))
     session.run("mypy")
 
 
 @nox.session
 def demo(session: nox.Session) -> None:
     """Train on synthetic tissue, segment and score a volume that was not trained on."""
-    session.install(*PROJECT)
+    session.install(*CONSTRAINTS, ".")
     session.run("neurokit", "run", "recipes/demo.toml", *session.posargs)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from neurokit.registry import installed
+
 ROOT = Path(__file__).parents[1]
 
 TINY = """
@@ -69,6 +71,11 @@ use = "adapted_rand"
 [[metrics]]
 use = "voi"
 """
+
+
+def offered(kind: str) -> str:
+    """The names of the components of a kind that are installed here, as errors list them."""
+    return ", ".join(sorted({each.name for each in installed().offers if each.kind == kind}))
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from conftest import offered
 from test_cli import SHORT, invoke
 
 from neurokit import load_recipe
@@ -132,12 +133,12 @@ def test_truncated_files(files: Path, name: str, share: float) -> None:
     ("override", "message"),
     [
         (
-            "decoder.use=watershed",
-            "[decoder.use] unknown decoder 'watershed'; did you mean 'waterz'?",
+            "decoder.use=waters",
+            "[decoder.use] unknown decoder 'waters'; did you mean 'waterz'?",
         ),
         (
             "decoder.use=voi",
-            "[decoder.use] 'voi' is a metric, not a decoder; installed: waterz",
+            f"[decoder.use] 'voi' is a metric, not a decoder; installed: {offered('decoder')}",
         ),
         (
             "decoder.treshold=0.5",

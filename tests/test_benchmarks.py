@@ -59,6 +59,7 @@ def rows(text: str, title: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
 
 
+@pytest.mark.slow
 def test_both_engines_are_timed_and_give_the_same_partitions(files: tuple[Path, str]) -> None:
     affinities, labels = files
     few = ("--repeat", 1, "--merge-function", "aff85_his256", "--no-first-call")
@@ -85,6 +86,7 @@ def test_both_engines_are_timed_and_give_the_same_partitions(files: tuple[Path, 
     assert 0 < float(heap) < 1
 
 
+@pytest.mark.slow
 def test_growth_is_measured_on_a_phantom() -> None:
     text = printed("agglomeration.py", "--phantom", 8, 64, 64)
     found = {row[0]: row[1:] for row in rows(text, "phantom, aff85_his256, threshold 0.5")}
@@ -98,6 +100,7 @@ def test_growth_is_measured_on_a_phantom() -> None:
     assert len(rows(text, "the whole: what bounds it")) == 4
 
 
+@pytest.mark.slow
 def test_searches_are_timed_and_agree_with_the_package(files: tuple[Path, str]) -> None:
     space = "{merge_function=['affmean','aff85_his256'],threshold={low=0.2,high=0.4,step=0.1}}"
     given = (f"tune.space.decoder={space}", "--trials", 4, "--package-trials", 3)

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 from click.testing import CliRunner, Result
+from conftest import offered
 
 from neurokit import NeurokitError, load_recipe
 from neurokit.cli import main
@@ -155,8 +156,7 @@ def test_what_cannot_be_shown() -> None:
         assert (result.exit_code, result.stderr) == (1, f"error: {message}\n")
     result = invoke("show", "waterz", "--kind", "loss")
     assert result.stderr == (
-        "error: 'waterz' is a decoder, not a loss; installed: "
-        f"{', '.join(o.name for o in Registry().offers if o.kind == 'loss')}\n"
+        f"error: 'waterz' is a decoder, not a loss; installed: {offered('loss')}\n"
     )
 
 

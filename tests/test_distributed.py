@@ -196,7 +196,12 @@ def test_a_process_that_fails_is_heard_with_its_own_error(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGTERM, 75), (signal.SIGUSR1, 75), (signal.SIGINT, 130)]
+    ("number", "status"),
+    [
+        (signal.SIGTERM, 75),
+        pytest.param(signal.SIGUSR1, 75, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_to_the_launcher_saves(number: signal.Signals, status: int) -> None:
     launcher = _long_training()

@@ -66,11 +66,14 @@ def _save_on_and_on(path: Path, step: int, reports: Connection) -> None:
         reports.send(step)
 
 
-def test_a_kill_at_any_moment_of_writing_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_a_kill_at_any_moment_of_writing_leaves_a_whole_checkpoint(
+    tmp_path: Path, kills: int
+) -> None:
     moments = random.Random(4)
     path = tmp_path / "last.ckpt"
     step = 0
-    for _ in range(40):
+    for _ in range(kills):
         receiving, sending = get_context("forkserver").Pipe(duplex=False)
         writer = child(_save_on_and_on, path, step, sending)
         sending.close()

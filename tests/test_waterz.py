@@ -66,7 +66,14 @@ def assert_same_up_to_names(ours: Any, theirs: Any) -> None:
     assert ((pairs[0] == 0) == (pairs[1] == 0)).all()
 
 
-@pytest.mark.parametrize(("engine", "queue"), [("graph", 256), ("package", 256), ("package", 0)])
+@pytest.mark.parametrize(
+    ("engine", "queue"),
+    [
+        ("graph", 256),
+        pytest.param("package", 256, marks=pytest.mark.slow),
+        pytest.param("package", 0, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize(
     ("name", "function", "thresholds"),
     [

@@ -1,0 +1,181 @@
+"""Built wheels in fresh environments: the core alone, each plugin, all of them, and one broken.
+
+Run by `nox -s plugins`, in whose environment there is neither neurokit nor a plugin, but everything
+that they depend on. Fresh environments see those libraries; pip itself resolves the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+pytestmark = pytest.mark.wheels
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = {
+    path.parent.name: path.parent for path in sorted(ROOT.glob("plugins/neurokit-*/pyproject.toml"))
+}
+COMPONENTS = {
+    "neurokit-sdt": {"aff9_sdt", "skeleton_sdt", "sdt_watershed"},
+    "neurokit-multitask": {"heads", "multitask"},
+    "neurokit-nisb": {
+        "nisb",
+        "traced",
+        "bce",
+        "aff6",
+        "mednext",
+        "connected_components",
+        "nerl",
+        "skeleton_voi",
+        "banis",
+    },
+}
+DEMOS = {
+    "neurokit-sdt": "neurokit_sdt:sdt_demo.toml",
+    "neurokit-multitask": "neurokit_multitask:multitask_demo.toml",
+    "neurokit-nisb": "neurokit_nisb:nisb_demo.toml",
+}
+
+
+@frozen
+class Environment:
+    """A fresh virtual environment, and where its packages lie."""
+
+    folder: Path
+
+    @property
+    def packages(self) -> Path:
+        return next(self.folder.glob("lib*/python*/site-packages"))
+
+    def neurokit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run neurokit where no source tree is near."""
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir(exist_ok=True)
+        plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        command = [str(self.folder / "bin" / "neurokit"), *arguments]
+        return subprocess.run(command, cwd=elsewhere, env=plain, capture_output=True, text=True)
+
+    def listed(self) -> list[dict[str, str | None]]:
+        done = self.neurokit("list-plugins", "--json")
+        assert done.returncode == 0, done.stderr
+        rows: list[dict[str, str | None]] = json.loads(done.stdout)
+        return rows
+
+    def names_of(self, distribution: str) -> set[str | None]:
+        return {row["name"] for row in self.listed() if row["package"] == distribution}
+
+
+def _pip(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "pip", *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wheel of the core and of every plugin."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for project in (ROOT, *PLUGINS.values()):
+        _pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(project))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def environment(
+    wheels: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Environment]:
+    """What makes a fresh environment with some distributions in it."""
+
+    def make(*distributions: str) -> Environment:
+        folder = tmp_path_factory.mktemp("environment")
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+        made = Environment(folder)
+        libraries = sysconfig.get_paths()["purelib"]
+        (made.packages / "libraries.pth").write_text(f"{libraries}\n")
+        # Only from the wheels: a library that a plugin needs and does not declare is found all the
+        # same, but one that it declares must be there, and `neurokit>=1.0` must be met.
+        into = ["--python", str(folder / "bin" / "python"), "install", "--no-index"]
+        _pip(*into, "--find-links", str(wheels), *distributions)
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def everything(environment: Callable[..., Environment]) -> Environment:
+    """The core and all plugins."""
+    return environment(*PLUGINS)
+
+
+def test_libraries_alone_hold_no_neurokit() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", "import neurokit"], cwd="/", capture_output=True, text=True
+    )
+    assert "No module named 'neurokit'" in found.stderr, "run by `nox -s plugins`"
+
+
+def test_the_core_alone_offers_what_is_its_own(environment: Callable[..., Environment]) -> None:
+    core = environment("neurokit")
+    rows = core.listed()
+    assert {row["package"] for row in rows} == {"neurokit"}
+    assert [row["error"] for row in rows if row["error"]] == []
+    assert {"rsunet", "waterz", "adapted_rand", "aff12"} <= {row["name"] for row in rows}
+    refused = core.neurokit("run", DEMOS["neurokit-sdt"])
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "error: neurokit_sdt:sdt_demo.toml: the package 'neurokit_sdt' cannot be imported: "
+        "No module named 'neurokit_sdt'\n"
+    )
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_a_plugin_alone_works(plugin: str, environment: Callable[..., Environment]) -> None:
+    alone = environment(plugin)
+    rows = alone.listed()
+    assert {row["package"] for row in rows} == {"neurokit", plugin}
+    assert [row["error"] for row in rows if row["error"]] == []
+    assert alone.names_of(plugin) >= COMPONENTS[plugin]
+    imported = subprocess.run(
+        [alone.folder / "bin" / "python", "-c", "import neurokit; print(neurokit.__file__)"],
+        cwd=alone.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert imported.stdout.startswith(str(alone.packages))
+    done = alone.neurokit("run", DEMOS[plugin], "train.epochs=1", "train.steps_per_epoch=2")
+    assert done.returncode == 0, done.stderr
+    assert "scores of" in done.stdout
+
+
+def test_all_together_work(everything: Environment) -> None:
+    rows = everything.listed()
+    assert {row["package"] for row in rows} == {"neurokit", *PLUGINS}
+    assert [row["error"] for row in rows if row["error"]] == []
+    # It needs two of them.
+    data = 'data.train={use="phantom",shape=[24,192,192],seed=1}'
+    small = [data, data.replace("train", "test"), "train.patch_size=[16,160,160]"]
+    done = everything.neurokit("check", "neurokit_multitask:snemi_sdt_multitask.toml", *small)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("the recipe is ready to run\n")
+
+
+def test_one_that_is_broken_troubles_no_other(environment: Callable[..., Environment]) -> None:
+    made, broken = environment(*PLUGINS), "neurokit-sdt"
+    package = made.packages / "neurokit_sdt"
+    for module in package.rglob("*.py"):
+        module.write_text('raise RuntimeError("this plugin is broken on purpose")\n')
+    rows = made.listed()
+    wrong = {row["package"] for row in rows if row["error"]}
+    assert wrong == {broken}
+    assert all("broken on purpose" in (row["error"] or broken) for row in rows if row["error"])
+    for plugin in PLUGINS.keys() - {broken}:
+        assert made.neurokit("check", DEMOS[plugin]).returncode == 0
+    assert made.neurokit("check", "neurokit:demo.toml").returncode == 0
+    refused = made.neurokit("check", "neurokit:demo.toml", f"target.use={broken}:anything")
+    assert refused.returncode == 2
