@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from neurokit import affinity_channels
+from neurokit import Channel, NeurokitError, affinity_channels
 from neurokit.components.losses import BalancedBCE
 
 CHANNELS = affinity_channels([(1, 0, 0), (0, 1, 0), (0, 0, 1)])
@@ -76,3 +76,12 @@ def test_only_known_voxels_have_gradients_and_wild_logits_are_clamped() -> None:
     assert (leaf.grad[torch.tensor(mask) == 0] == 0).all()
     assert leaf.grad[0, 0, 0, 0, 0] == 0
     assert torch.isfinite(leaf.grad).all()
+
+
+def test_what_is_no_probability_is_refused() -> None:
+    with pytest.raises(NeurokitError) as error:
+        BalancedBCE().build([*CHANNELS, Channel("sdt", "tanh")])
+    assert str(error.value) == (
+        "channel 'sdt' has the activation tanh, and cross-entropy needs sigmoid; use a loss made "
+        "for it"
+    )

@@ -9,7 +9,7 @@ from attrs import frozen
 from torch import nn
 from torch.nn import functional
 
-from neurokit import Channel, Loss, param, process_count, sum_over_processes
+from neurokit import Channel, Loss, NeurokitError, param, process_count, sum_over_processes
 
 
 @frozen(kw_only=True)
@@ -26,6 +26,17 @@ class BalancedBCE(Loss):
     max_logit: float = param(20.0, help="logits are clamped to plus and minus this", above=0)
 
     def build(self, channels: Sequence[Channel]) -> nn.Module:
+        """See `Loss.build`.
+
+        Raises:
+            NeurokitError: a channel is no probability.
+        """
+        for channel in channels:
+            if channel.activation != "sigmoid":
+                raise NeurokitError(
+                    f"channel '{channel.name}' has the activation {channel.activation}, and "
+                    f"cross-entropy needs sigmoid; use a loss made for it"
+                )
         return _BalancedBCE(
             [channel.name for channel in channels], self.max_positive_weight, self.max_logit
         )
