@@ -110,6 +110,11 @@ def _parameters(settings: type, table: str, registry: Registry) -> list[str]:
             tables += ["", f"[{table}.{field.name}]  # {declared.help}"]
             tables += _parameters(inner, f"{table}.{field.name}", registry)
             continue
+        named = _named_tables(field.type)
+        if named is not None:
+            tables += ["", f"[{table}.{field.name}.NAME]  # {declared.help}"]
+            tables += _parameters(named, f"{table}.{field.name}.NAME", registry)
+            continue
         lines += ["", *_about(field), _pair(field.name, default, registry)]
     return lines + tables
 
@@ -119,7 +124,7 @@ def _about(field: attrs.Attribute[Any]) -> list[str]:
     declared = declared_param(field)
     # The words for a type of a few values name them.
     allowed = "" if _named_values(field.type) else declared.range
-    about = [declared.help, type_words(field.type), allowed]
+    about = [declared.help, _words(field.type), allowed]
     comment = "; ".join(dict.fromkeys(part for part in about if part))
     return textwrap.wrap(
         comment,
@@ -129,6 +134,18 @@ def _about(field: attrs.Attribute[Any]) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _words(wanted: Any) -> str:
+    """A type in words, with what a table of it holds."""
+    alternatives = [each for each in get_args(wanted) if each is not types.NoneType]
+    if isinstance(wanted, types.UnionType) and len(alternatives) == 1:
+        return _words(alternatives[0])
+    if wanted in KINDS.values():
+        return f'a table with use = "name", the name of a component of the kind {wanted.kind}'
+    if get_origin(wanted) is dict:
+        return f"a table of names, each {type_words(alternatives[1])}"
+    return type_words(wanted)
 
 
 def _named_values(wanted: Any) -> bool:
@@ -149,6 +166,11 @@ def _inner_table(wanted: Any) -> type | None:
         if isinstance(each, type) and attrs.has(each):
             return each
     return None
+
+
+def _named_tables(wanted: Any) -> type | None:
+    """The attrs class of a field that holds such tables under names of the author's choice."""
+    return _inner_table(get_args(wanted)[1]) if get_origin(wanted) is dict else None
 
 
 def _pair(name: str, default: Any, registry: Registry) -> str:
