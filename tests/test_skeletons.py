@@ -85,12 +85,18 @@ class _Trap:
 
 def test_a_pickle_inside_is_not_executed(tmp_path: Path) -> None:
     file, mark = tmp_path / "trap.npz", tmp_path / "sprung"
-    np.savez(file, ids=np.array([_Trap(mark)], dtype=object))
-    with pytest.raises(NeurokitError, match=r"is no file of skeletons, or damaged: Object arrays"):
-        read_skeletons(file)
-    file.write_bytes(pickle.dumps(_Trap(mark)))
-    with pytest.raises(NeurokitError, match="is no file of skeletons, or damaged"):
-        read_skeletons(file)
+    trap = np.array([_Trap(mark)], dtype=object)
+    contents = [pickle.dumps(_Trap(mark)), b"neurons", b""]
+    for content in (None, *contents):
+        if content is None:
+            np.savez(file, ids=trap)
+        else:
+            file.write_bytes(content)
+        with pytest.raises(NeurokitError) as error:
+            read_skeletons(file)
+        assert str(error.value) == (
+            f"{file} holds no skeletons as neurokit.write_skeletons writes them, or is damaged"
+        )
     assert not mark.exists()
 
 
@@ -118,3 +124,23 @@ def test_the_files_dataset_reads_them(tiny: Path) -> None:
     (volume,) = test.volumes()
     assert volume.skeletons is not None
     assert volume.skeletons.fingerprint == FORK.fingerprint
+
+
+def test_integers_of_other_types_are_taken(tmp_path: Path) -> None:
+    file = tmp_path / "small.npz"
+    np.savez(
+        file,
+        ids=FORK.ids.astype(np.uint8),
+        voxels=FORK.voxels.astype(np.int16),
+        edges=FORK.edges.astype(np.uint64),
+        lengths_nm=FORK.lengths_nm,
+    )
+    assert read_skeletons(file).fingerprint == FORK.fingerprint
+    np.savez(file, ids=np.full(4, 2**63, np.uint64), **_without_ids())
+    with pytest.raises(NeurokitError) as error:
+        read_skeletons(file)
+    assert str(error.value) == (f"{file}: these are no skeletons: 'ids' has type uint64, not int64")
+
+
+def _without_ids() -> dict[str, Any]:
+    return {name: getattr(FORK, name) for name in ("voxels", "edges", "lengths_nm")}

@@ -11,7 +11,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from neurokit.atomic import replacing
-from neurokit.errors import NeurokitError, first_line
+from neurokit.errors import NeurokitError
 
 _ARRAYS = {"ids": np.int64, "voxels": np.int64, "edges": np.int64, "lengths_nm": np.float64}
 
@@ -89,17 +89,23 @@ def read_skeletons(path: Path) -> Skeletons:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in _ARRAYS}
+            arrays = {name: _integers(archive[name]) for name in _ARRAYS}
     except FileNotFoundError as error:
         where = "" if path.is_absolute() else f" in {Path.cwd()}"
         raise NeurokitError(f"file not found: {path}{where}; check the path") from error
     except OSError as error:
         raise NeurokitError(f"{path} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # damaged archives fail in many ways
+    except Exception as error:  # damaged archives, and other files, fail in many ways
         raise NeurokitError(
-            f"{path} is no file of skeletons, or damaged: {first_line(error)}"
+            f"{path} holds no skeletons as neurokit.write_skeletons writes them, or is damaged"
         ) from error
     try:
         return Skeletons(**arrays)
     except NeurokitError as error:
         raise NeurokitError(f"{path}: {error}") from error
+
+
+def _integers(array: NDArray[Any]) -> NDArray[Any]:
+    """Integers of any type in 64 bits; what does not fit, or is none, stays as it is."""
+    fits = array.dtype.kind in "iu" and array.max(initial=0) <= np.iinfo(np.int64).max
+    return array.astype(np.int64, copy=False) if fits else array
