@@ -221,6 +221,8 @@ def _print_outcome(outcome: Any) -> None:
         return
     if outcome.scores is not None:
         width = max(len(key) for key in outcome.scores["mean"])
+        for warning in outcome.warnings:
+            click.echo(f"warning: {warning}", err=True)
         for volume, scores in outcome.scores["volumes"].items():
             click.echo(f"\nscores of {volume}")
             for key, value in scores.items():
@@ -274,6 +276,7 @@ def check(
 
         loaded = load_recipe(recipe, _with_device(overrides, device))
         from neurokit.plan import make_plan
+        from neurokit.scores import left_out
 
         plan = make_plan(loaded, mode, checkpoint)  # type: ignore[arg-type]
         click.echo(to_toml(loaded))
@@ -283,7 +286,11 @@ def check(
                 size = " x ".join(map(str, volume.shape))
                 voxel = " x ".join(f"{length:g}" for length in volume.voxel_size_nm)
                 labels = "with labels" if volume.labels is not None else "without labels"
-                click.echo(f"{part:8} {volume.name}: {size} voxels of {voxel} nm, {labels}")
+                skeletons = ", with skeletons" if volume.skeletons is not None else ""
+                what = f"{size} voxels of {voxel} nm, {labels}{skeletons}"
+                click.echo(f"{part:8} {volume.name}: {what}")
+        for line in left_out(loaded.metrics, plan.test):
+            click.echo(f"warning: {line}", err=True)
         total = loaded.train.epochs * loaded.train.steps_per_epoch
         click.echo(f"network  {plan.parameters:,} parameters, on {plan.device}")
         if mode == "tune":

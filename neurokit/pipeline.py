@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from neurokit.plan import Mode, Plan, make_plan
 from neurokit.recipe import to_table, to_toml
 from neurokit.run import Run, run_of_checkpoint
 from neurokit.schema import Recipe
-from neurokit.scores import has_truth
+from neurokit.scores import has_truth, left_out
 from neurokit.stages.decode import decode
 from neurokit.stages.evaluate import evaluate
 from neurokit.stages.infer import infer
@@ -30,6 +31,8 @@ from neurokit.volumes import StoredArray, Volume
 if TYPE_CHECKING:
     from neurokit.tuning.report import Found
     from neurokit.tuning.worker import Part
+
+log = logging.getLogger("neurokit")
 
 _PREDICTION = "test_im_prediction.h5"
 
@@ -45,6 +48,7 @@ class Outcome:
         scores: what `metrics.json` holds; None where nothing was scored.
         unscored: why nothing was scored, where something was segmented.
         found: the best settings, where some were searched.
+        warnings: what to know of the scores.
     """
 
     folder: Path
@@ -53,6 +57,7 @@ class Outcome:
     scores: dict[str, Any] | None
     unscored: str | None
     found: Found | None = None
+    warnings: Sequence[str] = ()
 
 
 def execute(
@@ -228,7 +233,10 @@ def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
         missing = " or ".join(sorted({metric.truth for metric in metrics}))
         return Outcome(run.folder, checkpoint, files, None, f"the test volume has no {missing}")
     scores = evaluate(run, checkpoint, step, scored, folder / "metrics.json")
-    return Outcome(run.folder, checkpoint, files, scores, None)
+    lacking = left_out(metrics, plan.test)
+    for line in lacking:
+        log.warning(line)
+    return Outcome(run.folder, checkpoint, files, scores, None, warnings=lacking)
 
 
 def _place(folder: Path, volume: Volume, volumes: list[Volume]) -> Path:

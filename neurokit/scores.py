@@ -28,8 +28,23 @@ def scores_of(
 
 
 def has_truth(volume: Volume, metric: Metric) -> bool:
-    """Whether a volume has what a metric scores against."""
-    return getattr(volume, metric.truth) is not None
+    """Whether a volume has what a metric scores against; skeletons without an edge are none."""
+    if metric.truth == "skeletons":
+        return volume.skeletons is not None and len(volume.skeletons.edges) > 0
+    return volume.labels is not None
+
+
+def left_out(metrics: Sequence[Metric], volumes: Iterable[Volume]) -> list[str]:
+    """What volumes that some metrics score lack for the others, a line for each."""
+    lines = []
+    for volume in volumes:
+        lacking = [metric for metric in metrics if not has_truth(volume, metric)]
+        if len(lacking) == len(metrics):
+            continue
+        for truth in dict.fromkeys(metric.truth for metric in lacking):
+            names = ", ".join(metric.headline for metric in lacking if metric.truth == truth)
+            lines.append(f"'{volume.name}' has no {truth}, and gets no score of {names}")
+    return lines
 
 
 def mean_scores(volumes: Iterable[dict[str, float]]) -> dict[str, float]:

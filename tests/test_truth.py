@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from click.testing import CliRunner
 from installing import plugin_installed
 
 from neurokit import NeurokitError, Skeletons, load_recipe, write_skeletons
+from neurokit.cli import main
 from neurokit.pipeline import execute
 
 ENTRY_POINTS = "[neurokit.metric]\nnodes = neurokit_marked:Nodes\n"
@@ -58,6 +60,21 @@ def test_each_metric_scores_where_its_truth_is(
     assert {"adapted_rand", "nodes"} & set(found["mean"]) == scores
 
 
+def test_what_a_volume_lacks_for_a_metric_is_said(volume: dict[str, str]) -> None:
+    given = on_files({"labels": "labels.tif"})
+    line = "'tissue' has no skeletons, and gets no score of nodes"
+    for command in ("check", "run"):
+        result = CliRunner().invoke(main, [command, "tiny.toml", *SHORT, BOTH, given])
+        assert result.exit_code == 0, result.stderr
+        assert f"warning: {line}\n" in result.stderr
+    (log,) = Path("outputs").rglob("run.log")
+    assert f"WARNING {line}\n" in log.read_text()
+    given = on_files(volume)
+    result = CliRunner().invoke(main, ["check", "tiny.toml", *SHORT, BOTH, given])
+    assert "warning" not in result.stderr
+    assert "nm, with labels, with skeletons\n" in result.stdout
+
+
 def on_filesout_any_truth_nothing_is_scored(volume: dict[str, str]) -> None:
     outcome = execute(load_recipe("tiny.toml", [*SHORT, BOTH, on_files({})]))
     assert outcome.scores is None
@@ -74,3 +91,14 @@ def test_tuning_needs_the_truth_of_the_first_metric(volume: dict[str, str]) -> N
     assert str(error.value) == (
         "the test volume 'tissue' has no skeletons to score settings against"
     )
+
+
+def test_skeletons_without_an_edge_are_none(volume: dict[str, str]) -> None:
+    node = np.zeros((1, 3), np.int64)
+    write_skeletons(
+        Path("nodes.npz"), Skeletons(np.ones(1, np.int64), node, node[:0, :2], np.ones(0))
+    )
+    found = execute(load_recipe("tiny.toml", [*SHORT, BOTH, on_files(volume)]))
+    assert found.scores is not None
+    assert "nodes" not in found.scores["mean"]
+    assert list(found.warnings) == ["'tissue' has no skeletons, and gets no score of nodes"]
