@@ -78,10 +78,15 @@ def segments_at(
     segmentation_ZYX: NDArray[np.integer[Any]], voxels: Ints
 ) -> NDArray[np.integer[Any]]:
     """The segment at each voxel (N, 3) in the order z, y, x; 0 outside of the volume."""
-    inside = ((voxels >= 0) & (voxels < segmentation_ZYX.shape)).all(axis=1)
+    inside = inside_of(segmentation_ZYX.shape, voxels)
     segments = np.zeros(len(voxels), segmentation_ZYX.dtype)
     segments[inside] = segmentation_ZYX[tuple(voxels[inside].T)]
     return segments
+
+
+def inside_of(shape: tuple[int, ...], voxels: Ints) -> NDArray[np.bool_]:
+    """Which voxels (N, 3) lie in a volume of this shape (z, y, x)."""
+    return np.asarray(((voxels >= 0) & (voxels < shape)).all(axis=1))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -107,7 +107,8 @@ class Nisb(Dataset):
 
 def _seeds(folder: Path) -> list[int]:
     """The numbers of the cubes in a folder."""
-    found = [re.fullmatch(r"seed(\d+)", each.name) for each in folder.glob("seed*")]
+    # With zeros before it, a number would be that of another folder.
+    found = [re.fullmatch(r"seed(0|[1-9][0-9]*)", each.name) for each in folder.glob("seed*")]
     seeds = sorted(int(match[1]) for match in found if match)
     if not seeds:
         raise _missing(folder / "seed<n>")

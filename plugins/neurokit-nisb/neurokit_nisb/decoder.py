@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from neurokit import Decoder, NeurokitError, Prediction, axis_order, channel_indices, param, track
+from neurokit import (
+    Decoder,
+    NeurokitError,
+    Prediction,
+    axis_order,
+    channel_indices,
+    offset_name,
+    param,
+    track,
+)
 from neurokit_nisb.blocks import Block, blocks_of
 from neurokit_nisb.parts import Parts
 
@@ -40,6 +50,10 @@ class ConnectedComponents(Decoder):
     def __attrs_post_init__(self) -> None:
         if len(set(self.channels)) < 3:
             raise NeurokitError(f"channels names one twice: {', '.join(self.channels)}")
+        for name in self.channels:
+            offset = _offset_of(name)
+            if offset is not None and sorted(offset) != [0, 0, 1]:
+                raise _far(name, offset)
 
     def required_channels(self) -> tuple[str, ...]:
         return self.channels
@@ -65,10 +79,7 @@ class ConnectedComponents(Decoder):
         planes = [named[place] for place in axis_order(channels)]
         for channel in channels:
             if channel.offset is not None and sum(channel.offset) != 1:
-                raise NeurokitError(
-                    f"connected_components joins neighbours, and the affinity {channel.name} is "
-                    f"between voxels {sum(channel.offset)} apart; name channels of offset 1"
-                )
+                raise _far(channel.name, channel.offset)
         return planes
 
     def _joined(self, prediction: Prediction, plane: int, block: Block) -> Joined:
@@ -86,3 +97,17 @@ class ConnectedComponents(Decoder):
             )
         # Compared in 64 bits: in those of the values, the threshold would be rounded.
         return values > np.float64(self.affinity_threshold)
+
+
+def _offset_of(name: str) -> tuple[int, int, int] | None:
+    """The offset that neurokit would give this name; other names tell nothing before decoding."""
+    steps = {axis: int(step) for axis, step in re.findall(r"([zyx])(-?[0-9]{1,9})", name)}
+    offset = (steps.get("z", 0), steps.get("y", 0), steps.get("x", 0))
+    return offset if steps and offset_name(offset) == name else None
+
+
+def _far(name: str, offset: tuple[int, int, int]) -> NeurokitError:
+    return NeurokitError(
+        f"connected_components joins neighbours, and the affinity {name} has the offset {offset}; "
+        f"name channels of offset 1"
+    )

@@ -8,7 +8,9 @@ bytes that the stand-ins have kept.
 
 from __future__ import annotations
 
+import io
 import pickle
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurokit import NeurokitError, Skeletons
+from neurokit_nisb.announced import refuse_oversized
 
 _POSITIONS = {"index_position": np.int64, "nm_position": np.float64}
 
@@ -33,28 +36,49 @@ def read_graph_pickle(path: Path) -> Skeletons:
             need, or holds no such graph.
     """
     try:
-        with path.open("rb") as file:
-            graph = _Reader(file).load()
+        content = path.read_bytes()
+        refuse_oversized(content)
+        graph = _Reader(_Whole(content)).load()
     except FileNotFoundError as error:
         where = "" if path.is_absolute() else f" in {Path.cwd()}"
         raise NeurokitError(f"file not found: {path}{where}; check the path") from error
     except _Refused as error:
         raise NeurokitError(
-            f"{path} is refused: it asks for {error}, which a graph of skeletons does not need; "
-            f"do not load it otherwise, it may do harm"
+            f"{path} is refused: it asks for {error}, which is not on the list of what graphs of "
+            f"skeletons are made of; if you trust the file, convert it yourself with "
+            f"neurokit.write_skeletons"
         ) from error
     except OSError as error:
         raise NeurokitError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # damaged pickles fail in many ways
-        raise NeurokitError(f"{path} is no pickle of a graph, or damaged: {error}") from error
+        raise NeurokitError(
+            f"{path} is no pickle of a graph, or damaged: {_short(error)}"
+        ) from error
     try:
         return _skeletons(graph)
     except (ValueError, NeurokitError) as error:
         raise NeurokitError(f"{path}: {error}") from error
 
 
+def _short(text: object, length: int = 120) -> str:
+    """One line of a text, which a pickle may have made as long as it likes."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= length else f"{line[:length]}..."
+
+
 class _Refused(Exception):
     """A pickle names what is not allowed."""
+
+
+class _Whole(io.BytesIO):
+    """A pickle that is read in one go.
+
+    Read in pieces, one can leave a frame in the midst of an instruction, and the rest of the frame
+    is lost: what is loaded would not be what was looked at before.
+    """
+
+    def peek(self, _size: int = 0, /) -> bytes:
+        return self.getvalue()[self.tell() :]
 
 
 class _Sealed(type):
@@ -77,7 +101,7 @@ class _Type(metaclass=_Sealed):
 
     def __init__(self, code: str, _align: object = False, _copy: object = True) -> None:
         if not isinstance(code, str) or code not in _NUMBERS:
-            raise _Refused(f"an array of type {code!r}")
+            raise _Refused(f"an array of type {reprlib.repr(code)}")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -89,7 +113,13 @@ class _Type(metaclass=_Sealed):
 class _Array(metaclass=_Sealed):
     """In place of an array; its state is (version, shape, type, by columns, bytes)."""
 
-    values: NDArray[Any]
+    __slots__ = ("values",)  # so that nothing else can be made one
+
+    def __new__(cls) -> _Array:
+        """Without a value until it gets a state, which a damaged pickle may leave out."""
+        array = super().__new__(cls)
+        array.values = np.empty(0)
+        return array
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, by_columns, content = state
@@ -124,7 +154,7 @@ class _Encoded(metaclass=_Sealed):
 
     def __new__(cls, text: str, encoding: str) -> Any:
         if encoding != "latin1":
-            raise _Refused(f"the encoding {encoding!r}")
+            raise _Refused(f"the encoding {reprlib.repr(encoding)}")
         return str.encode(text, "latin1")
 
 
@@ -156,7 +186,7 @@ class _Reader(pickle.Unpickler):
 
     def find_class(self, module: str, name: str, /) -> Any:
         if (module, name) not in _STAND_INS:
-            raise _Refused(f"{module}.{name}")
+            raise _Refused(_short(f"{module}.{name}"))
         return _STAND_INS[module, name]
 
 
@@ -173,11 +203,13 @@ def _skeletons(graph: object) -> Skeletons:
     ids = _column(nodes, "id", np.int64, 1)[:, 0]
     voxels, nm = (_column(nodes, name, kind, 3) for name, kind in _POSITIONS.items())
     edges = _edges(nodes, neighbours)
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below, as not finite
+        lengths_nm = np.linalg.norm(nm[edges[:, 0]] - nm[edges[:, 1]], axis=1)
     return Skeletons(
         ids=ids,
         voxels=np.ascontiguousarray(voxels[:, ::-1]),
         edges=edges,
-        lengths_nm=np.linalg.norm(nm[edges[:, 0]] - nm[edges[:, 1]], axis=1),
+        lengths_nm=lengths_nm,
     )
 
 
@@ -185,10 +217,15 @@ def _edges(nodes: Mapping[Any, Any], neighbours: Mapping[Any, Any]) -> NDArray[n
     """Places of the two nodes of every edge, each edge once, shape (E, 2)."""
     place = {node: number for number, node in enumerate(nodes)}
     joined = set()
+    # A few bytes can give all nodes one set of neighbours, which makes more edges than memory has.
+    if len({id(others) for others in neighbours.values()}) < len(neighbours):
+        raise ValueError("nodes share their neighbours")
     for node, others in neighbours.items():
         for other in (node, *others) if isinstance(others, dict) else (node,):
             if other not in place:
-                raise ValueError(f"the node {other!r} has neighbours, and no attributes")
+                raise ValueError(
+                    f"the node {reprlib.repr(other)} has neighbours, and no attributes"
+                )
             # An edge stands with both of its nodes, in a directed graph with one.
             joined.add((min(place[node], place[other]), max(place[node], place[other])))
     edges: NDArray[np.int64] = np.array(sorted(joined), np.int64).reshape(-1, 2)
@@ -199,15 +236,30 @@ def _edges(nodes: Mapping[Any, Any], neighbours: Mapping[Any, Any]) -> NDArray[n
 def _column(nodes: Mapping[Any, Any], name: str, kind: type, width: int) -> NDArray[Any]:
     """An attribute of all nodes, shape (N, width)."""
     column: NDArray[Any] = np.empty((len(nodes), width), kind)
+    whole = kind is np.int64
     for row, (node, attributes) in zip(column, nodes.items(), strict=True):
         if not isinstance(attributes, dict) or name not in attributes:
-            raise ValueError(f"the node {node!r} has no attribute '{name}'")
-        given = attributes[name]
-        values = np.asarray(given.values if isinstance(given, _Array) else given)
-        wanted = "iu" if kind is np.int64 else "iuf"
-        if values.dtype.kind not in wanted or values.size != width:
-            what = "whole number" if kind is np.int64 else "number"
+            raise ValueError(f"the node {reprlib.repr(node)} has no attribute '{name}'")
+        numbers = _numbers(attributes[name], width)
+        if numbers is None or (whole and not all(type(each) is int for each in numbers)):
+            what = "whole number" if whole else "number"
             many = f"{width} {what}s" if width > 1 else f"one {what}"
-            raise ValueError(f"'{name}' of the node {node!r} is not {many}")
-        row[:] = values.ravel()
+            raise ValueError(f"'{name}' of the node {reprlib.repr(node)} is not {many}")
+        try:
+            row[:] = numbers
+        except OverflowError as error:
+            raise ValueError(
+                f"'{name}' of the node {reprlib.repr(node)} is too large for 64 bits"
+            ) from error
     return column
+
+
+def _numbers(given: object, width: int) -> list[Any] | None:
+    """The numbers in an attribute, or None where it is not so many of them."""
+    values: Any = given
+    if isinstance(given, _Array):
+        values = given.values.ravel().tolist() if given.values.size == width else []
+    elif not isinstance(given, list | tuple):
+        values = [given]
+    plain = len(values) == width and all(type(each) in (int, float) for each in values)
+    return list(values) if plain else None

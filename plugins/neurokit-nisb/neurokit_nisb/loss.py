@@ -9,7 +9,7 @@ from attrs import frozen
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from neurokit import Channel, Loss, process_count, sum_over_processes
+from neurokit import Channel, Loss, NeurokitError, process_count, sum_over_processes
 
 
 @frozen(kw_only=True)
@@ -21,6 +21,17 @@ class BCE(Loss):
     """
 
     def build(self, channels: Sequence[Channel]) -> nn.Module:
+        """See `Loss.build`.
+
+        Raises:
+            NeurokitError: a channel is no probability.
+        """
+        for channel in channels:
+            if channel.activation != "sigmoid":
+                raise NeurokitError(
+                    f"channel '{channel.name}' has the activation {channel.activation}, and "
+                    f"cross-entropy needs sigmoid; use a loss made for it"
+                )
         return _BCE([channel.name for channel in channels])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -9,7 +10,9 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from neurokit import Metric, NeurokitError, Skeletons, Volume, param
-from neurokit_nisb.contacts import Contacts, contacts_of, skeletons_of
+from neurokit_nisb.contacts import Contacts, contacts_of, inside_of, skeletons_of
+
+log = logging.getLogger("neurokit")
 
 
 @frozen(kw_only=True)
@@ -51,10 +54,13 @@ class Nerl(Metric):
     def score(self, segmentation: NDArray[np.integer[Any]], truth: Volume) -> dict[str, float]:
         """The scores of a segmentation ZYX.
 
+        Where most nodes lie outside of the volume, a warning is logged.
+
         Raises:
             NeurokitError: `truth` has no skeletons, they have no length, or another shape.
         """
         skeletons = skeletons_of(truth, segmentation)
+        _warn_of_nodes_outside(skeletons, truth)
         contacts = contacts_of(skeletons, segmentation)
         segments = contacts.segment_ids[contacts.segment_of][skeletons.edges]
         whole = _summed_by_skeleton(skeletons, contacts)
@@ -70,6 +76,17 @@ class Nerl(Metric):
             "omissions": float(omitted.sum()),
             "erl_um": squares[0] / float(whole.sum()) / 1000,
         }
+
+
+def _warn_of_nodes_outside(skeletons: Skeletons, truth: Volume) -> None:
+    """Skeletons of voxels x, y, z score badly, and not because of the segmentation."""
+    nodes = len(skeletons.ids)
+    outside = nodes - int(inside_of(truth.shape, skeletons.voxels).sum())
+    if 2 * outside > nodes:
+        log.warning(
+            f"{outside} of {nodes} nodes of the skeletons of '{truth.name}' lie outside of it; "
+            f"are their voxels in the order z, y, x?"
+        )
 
 
 def _summed_by_skeleton(skeletons: Skeletons, contacts: Contacts) -> NDArray[np.float64]:

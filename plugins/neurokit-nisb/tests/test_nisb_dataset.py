@@ -104,6 +104,22 @@ def test_cubes_are_found_and_chosen(tmp_path: Path) -> None:
     assert [each.name for each in chosen] == ["liconn-val-seed100", "liconn-val-seed9"]
 
 
+def test_folders_of_other_names_are_no_cubes(tmp_path: Path) -> None:
+    for name in (
+        "seed7",
+        "seed0",
+        "seed07",
+        "seed007",
+        "seed0101",
+        "seed+1",
+        "seed1b",
+        "seed\u0661",
+    ):
+        written_cube(tmp_path, f"base/val/{name}")
+    dataset = Nisb(root=str(tmp_path), split="val")
+    assert [each.name for each in dataset.volumes()] == ["base-val-seed0", "base-val-seed7"]
+
+
 def test_one_of_several_channels(tmp_path: Path) -> None:
     folder = tmp_path / "multichannel/test/seed101"
     image = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3)).astype(np.uint8)
@@ -286,5 +302,5 @@ def test_damaged_skeletons(tmp_path: Path) -> None:
     safe = tmp_path / "base/train/seed0/skeleton.npz"
     write_skeletons(safe, read_skeletons(safe))
     safe.write_bytes(safe.read_bytes()[:50])
-    with pytest.raises(NeurokitError, match=r"skeleton.npz is no file of skeletons, or damaged: "):
+    with pytest.raises(NeurokitError, match=r"skeleton.npz holds no skeletons .*or is damaged$"):
         Nisb(root=str(tmp_path)).volumes()

@@ -200,13 +200,13 @@ def test_refusals() -> None:
         ConnectedComponents(channels=("z1", "z1", "x1"))
     with pytest.raises(NeurokitError, match=r"^there is no channel 'z1'; there are x1$"):
         ConnectedComponents().decode(Prediction(affinities[:1], (Channel("x1"),)))
-    long = affinity_channels([(10, 0, 0), (0, 1, 0), (0, 0, 1)])
+    long = (Channel("far", "sigmoid", (10, 0, 0)), *SHORT[1:])
     with pytest.raises(
         NeurokitError,
-        match=r"^connected_components joins neighbours, and the affinity z10 is between voxels "
-        r"10 apart; name channels of offset 1$",
+        match=r"^connected_components joins neighbours, and the affinity far has the offset "
+        r"\(10, 0, 0\); name channels of offset 1$",
     ):
-        ConnectedComponents(channels=("z10", "y1", "x1")).decode(Prediction(affinities, long))
+        ConnectedComponents(channels=("far", "y1", "x1")).decode(Prediction(affinities, long))
     for bad, shown in ((1.5, "0 to 1.5"), (-1.0, "-1 to 0"), (np.nan, "nan to nan")):
         affinities[1, 1, 1, 1] = bad
         with pytest.raises(
@@ -215,3 +215,27 @@ def test_refusals() -> None:
             rf"predict them with a sigmoid activation$",
         ):
             ConnectedComponents().decode(Prediction(affinities, SHORT))
+
+
+@pytest.mark.parametrize(
+    ("name", "offset"),
+    [
+        ("x10", "(0, 0, 10)"),
+        ("z2", "(2, 0, 0)"),
+        ("x-1", "(0, 0, -1)"),
+        ("z1x1", "(1, 0, 1)"),
+        ("z2y-1", "(2, -1, 0)"),
+    ],
+)
+def test_names_that_tell_of_another_offset(name: str, offset: str) -> None:
+    with pytest.raises(NeurokitError) as caught:
+        ConnectedComponents(channels=("z1", "y1", name))
+    assert str(caught.value) == (
+        f"connected_components joins neighbours, and the affinity {name} has the offset {offset}; "
+        f"name channels of offset 1"
+    )
+
+
+def test_other_names_tell_nothing() -> None:
+    for name in ("x", "x01", "ax10", "x10a", "x1z1", "x0", "x1x2", "membrane", "10", "", "x\u0661"):
+        assert ConnectedComponents(channels=("z1", "y1", name)).channels[2] == name

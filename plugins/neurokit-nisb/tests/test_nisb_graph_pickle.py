@@ -7,7 +7,7 @@ import contextlib
 import os
 import pickle
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import networkx  # type: ignore[import-untyped]
@@ -107,6 +107,10 @@ class Calls:
         return self.reduced
 
 
+ADVICE = (
+    "which is not on the list of what graphs of skeletons are made of; if you trust the file, "
+    "convert it yourself with neurokit.write_skeletons"
+)
 MALICIOUS = {
     "posix.system": Calls(os.system, "touch marker"),
     "subprocess.check_output": Calls(subprocess.check_output, ["touch", "marker"]),
@@ -136,10 +140,7 @@ def test_refuses_what_a_graph_does_not_need(
     path = written(tmp_path, content)
     with pytest.raises(NeurokitError) as caught:
         read_graph_pickle(path)
-    assert str(caught.value) == (
-        f"{path} is refused: it asks for {name}, which a graph of skeletons does not need; "
-        f"do not load it otherwise, it may do harm"
-    )
+    assert str(caught.value) == (f"{path} is refused: it asks for {name}, {ADVICE}")
     assert [each.name for each in tmp_path.iterdir()] == ["skeleton.pkl"]
 
 
@@ -223,6 +224,31 @@ def one_node(**changes: Any) -> Any:
             "'index_position' of the node 7 is not 3 whole numbers",
         ),
         (one_node(nm_position="abc"), "'nm_position' of the node 7 is not 3 numbers"),
+        (one_node(id=True), "'id' of the node 7 is not one whole number"),
+        (one_node(id=2**63), "'id' of the node 7 is too large for 64 bits"),
+        (one_node(id=2**64), "'id' of the node 7 is too large for 64 bits"),
+        (one_node(id=np.uint64(2**63)), "'id' of the node 7 is too large for 64 bits"),
+        (one_node(id=np.array([2**63], np.uint64)), "'id' of the node 7 is too large for 64 bits"),
+        (
+            one_node(index_position=(1, 2**63, 3)),
+            "'index_position' of the node 7 is too large for 64 bits",
+        ),
+        (
+            one_node(index_position=np.array([1, 2, 2**64 - 1], np.uint64)),
+            "'index_position' of the node 7 is too large for 64 bits",
+        ),
+        (
+            one_node(nm_position=(10**400, 0, 0)),
+            "'nm_position' of the node 7 is too large for 64 bits",
+        ),
+        (
+            networkx.relabel_nodes(one_node(id=None), {7: "a" * 100_000}),
+            "the node 'aaaaaaaaaaaa...aaaaaaaaaaaaa' has no attribute 'id'",
+        ),
+        (
+            networkx.relabel_nodes(one_node(id=1.5), {7: "a" * 100_000}),
+            "'id' of the node 'aaaaaaaaaaaa...aaaaaaaaaaaaa' is not one whole number",
+        ),
         (one_node(id=0), "these are no skeletons: a node has the id 0, and ids must be above 0"),
     ],
 )
@@ -233,12 +259,87 @@ def test_graphs_that_hold_no_skeletons(graph: object, problem: str, tmp_path: Pa
     assert str(caught.value) == f"{path}: {problem}"
 
 
+def test_the_largest_numbers(tmp_path: Path) -> None:
+    largest = 2**63 - 1
+    for given in (largest, np.uint64(largest)):
+        graph = one_node(id=given, index_position=[-largest - 1, given, 0])
+        skeletons = read_graph_pickle(written(tmp_path, graph))
+        assert skeletons.ids.tolist() == [largest]
+        assert skeletons.voxels.tolist() == [[0, largest, -largest - 1]]
+
+
+def test_harmless_graphs_of_other_kinds(tmp_path: Path) -> None:
+    """They are not on the list, and that is all that is said of them."""
+    with_path = one_node()
+    with_path.graph["source"] = PurePosixPath("a/b")
+    of_long_name = b"c" + b"a" * 100_000 + b"\nb\n."
+    for graph, name in (
+        (networkx.MultiGraph(one_node()), "networkx.classes.multigraph.MultiGraph"),
+        (networkx.freeze(one_node()), "networkx.classes.function.frozen"),
+        (with_path, "pathlib.PurePosixPath"),
+        (of_long_name, "a" * 120 + "..."),
+    ):
+        path = written(tmp_path, graph)
+        if isinstance(graph, bytes):
+            path.write_bytes(graph)
+        with pytest.raises(NeurokitError) as caught:
+            read_graph_pickle(path)
+        assert str(caught.value) == f"{path} is refused: it asks for {name}, {ADVICE}"
+
+
+def test_an_array_that_gets_no_state(tmp_path: Path) -> None:
+    path = tmp_path / "skeleton.pkl"
+    path.write_bytes(
+        b"cnetworkx.classes.graph\nGraph\n)\x81}(X\x05\0\0\0_node}K\x01}X\x02\0\0\0id"
+        b"cnumpy\nndarray\n)\x81ssX\x04\0\0\0_adj}ub."
+    )
+    problem = "'id' of the node 1 is not one whole number"
+    with pytest.raises(NeurokitError) as caught:
+        read_graph_pickle(path)
+    assert str(caught.value) == f"{path}: {problem}"
+    result = CliRunner().invoke(convert.main, [str(path)])
+    assert (result.exit_code, result.output) == (1, f"Error: {path}: {problem}\n")
+    # Nor is anything else made an array by giving it its class.
+    path.write_bytes(
+        b"cnetworkx.classes.graph\nGraph\n)\x81N}X\x09\0\0\0__class__cnumpy\nndarray\ns\x86b."
+    )
+    with pytest.raises(NeurokitError, match=r" is no pickle of a graph, or damaged: __class__ "):
+        read_graph_pickle(path)
+
+
+def test_neighbours_that_nodes_share(tmp_path: Path) -> None:
+    """All with all are joined by few bytes, and by many in memory."""
+    graph = networkx.relabel_nodes(one_node(), {7: 0})
+    for node in range(1, 4):
+        graph.add_node(node, **graph.nodes[0])
+    shared: dict[int, Any] = {node: {} for node in graph}
+    graph._adj = dict.fromkeys(graph, shared)
+    path = written(tmp_path, graph)
+    with pytest.raises(NeurokitError) as caught:
+        read_graph_pickle(path)
+    assert str(caught.value) == f"{path}: nodes share their neighbours"
+
+
 def test_an_edge_between_two_neurons(tmp_path: Path) -> None:
     graph = one_node()
     graph.add_node(8, id=2, index_position=(1, 1, 1), nm_position=(9.0, 9.0, 20.0))
     graph.add_edge(7, 8)
     with pytest.raises(NeurokitError, match=r"an edge joins nodes of two neurons$"):
         read_graph_pickle(written(tmp_path, graph))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("far", [1e300, np.inf, np.nan])
+def test_an_edge_without_end(far: float, tmp_path: Path) -> None:
+    graph = one_node(nm_position=(np.inf, 0.0, 0.0))
+    graph.add_node(8, id=1, index_position=(1, 1, 1), nm_position=(far, -1e300, 0.0))
+    graph.add_edge(7, 8)
+    path = written(tmp_path, graph)
+    with pytest.raises(NeurokitError) as caught:
+        read_graph_pickle(path)
+    assert str(caught.value) == (
+        f"{path}: these are no skeletons: an edge has a length that is negative or not finite"
+    )
 
 
 def test_an_empty_graph_and_an_edge_from_a_node_to_itself(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import exp, log
+from typing import Literal
 
 import pytest
 import torch
 
+from neurokit import Channel, NeurokitError
 from neurokit.testing import conform
 from neurokit_nisb.loss import BCE
 from neurokit_nisb.target import Affinity6
@@ -41,6 +43,16 @@ def test_nothing_known_is_no_loss() -> None:
     scalar.backward()
     assert scalar.item() == 0
     assert not logits.grad.any()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "none"])
+def test_channels_that_are_no_probabilities(activation: Literal["tanh", "none"]) -> None:
+    with pytest.raises(NeurokitError) as caught:
+        BCE().build((*CHANNELS, Channel("sdt", activation)))
+    assert str(caught.value) == (
+        f"channel 'sdt' has the activation {activation}, and cross-entropy needs sigmoid; "
+        f"use a loss made for it"
+    )
 
 
 def test_conforms() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from itertools import pairwise
 from math import log2
@@ -230,6 +231,21 @@ def test_refusals(metric: Nerl | SkeletonVOI) -> None:
         r"they must cover the same voxels$",
     ):
         metric.score(labels, volume(lone, (3, 2, 1)))
+
+
+@pytest.mark.parametrize("outside", [0, 4, 5, 6, 10])
+def test_most_nodes_outside_of_the_volume(outside: int, caplog: pytest.LogCaptureFixture) -> None:
+    """As where voxels are given in the order x, y, z."""
+    path = along_x(0, 10)
+    path[:outside] = [(x, 0, 0) for x in range(1, outside + 1)]
+    labels = np.ones((1, 1, 10), np.uint8)
+    Nerl().score(labels, volume(skeletons_from([(1, path)]), labels.shape))
+    said = (
+        f"{outside} of 10 nodes of the skeletons of 'cube' lie outside of it; "
+        f"are their voxels in the order z, y, x?"
+    )
+    expected = [("neurokit", logging.WARNING, said)] if outside > 5 else []
+    assert caplog.record_tuples == expected
 
 
 def test_tolerances_differ() -> None:

@@ -22,8 +22,10 @@ README = Path(__file__).parents[1] / "README.md"
 SMALL = ["system.device=cpu", "system.precision=float32", "system.threads=1", "model.filters=2"]
 
 
-def run(folder: Path, *arguments: str) -> dict[str, Any]:
-    """What `neurokit run` says of the last results in a folder of its own."""
+RUN_IN_README = "outputs/nisb_base/20260101-120000"
+
+
+def run(folder: Path, *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "neurokit", "run", *arguments, *SMALL],
         cwd=folder,
@@ -32,6 +34,10 @@ def run(folder: Path, *arguments: str) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def scores_in(folder: Path) -> dict[str, Any]:
+    """Those of the only test in a folder of runs."""
     (scores,) = folder.glob("outputs/*/*/results_step=*/metrics.json")
     found: dict[str, Any] = json.loads(scores.read_text())
     return found
@@ -45,7 +51,7 @@ def keys_of(found: Any) -> set[str]:
 
 
 def test_the_demonstration_in_small(tmp_path: Path) -> None:
-    scores = run(
+    run(
         tmp_path,
         "neurokit_nisb:nisb_demo.toml",
         "data.train.shape=[32,40,40]",
@@ -55,10 +61,12 @@ def test_the_demonstration_in_small(tmp_path: Path) -> None:
         "train.batch_size=1",
         "inferer.window=[32,32,32]",
     )
-    assert {"nerl", "nerl[tolerance=20]", "skeleton_voi", "adapted_rand"} <= keys_of(scores)
+    found = keys_of(scores_in(tmp_path))
+    assert {"nerl", "nerl[tolerance=20]", "skeleton_voi", "adapted_rand"} <= found
 
 
 def test_the_full_recipe_in_small(tmp_path: Path) -> None:
+    """Trained, tuned and tested with the commands of the README, one after the other."""
     cubes = [
         sys.executable,
         "-m",
@@ -70,18 +78,26 @@ def test_the_full_recipe_in_small(tmp_path: Path) -> None:
         "40",
     ]
     subprocess.run(cubes, cwd=tmp_path, check=True, capture_output=True)
-    scores = run(
-        tmp_path,
-        "neurokit_nisb:nisb_base.toml",
+    small = [
         "train.epochs=1",
         "train.steps_per_epoch=2",
         "train.batch_size=1",
         "train.patch_size=[32,32,32]",
         "train.validation.batches=1",
         "inferer.window=[32,32,32]",
-    )
-    assert {"nerl", "nerl[tolerance=5]", "merges", "splits", "omissions"} <= keys_of(scores)
-    assert "adapted_rand" not in keys_of(scores)
+        "tune.trials=2",
+    ]
+    given = [command[2:] for command in commands() if "--mode" in command]
+    assert [command[command.index("--mode") + 1] for command in given] == ["train", "tune", "test"]
+    for command in given:
+        if (tmp_path / "outputs").exists():
+            (folder,) = tmp_path.glob("outputs/nisb_base/*")
+            command[command.index(RUN_IN_README)] = str(folder.relative_to(tmp_path))
+        run(tmp_path, *command, *small)
+    found = keys_of(scores_in(tmp_path))
+    assert {"nerl", "nerl[tolerance=5]", "merges", "splits", "omissions"} <= found
+    assert "adapted_rand" not in found
+    assert len(list(tmp_path.glob("outputs/nisb_base/*/tune/best.toml"))) == 1
 
 
 def test_the_full_recipe_is_that_of_banis() -> None:
@@ -131,5 +147,5 @@ def test_the_commands_of_the_readme(command: list[str]) -> None:
     else:
         assert command[:2] == ["neurokit", "run"]
         options = [each for each in command[3:] if each.startswith("--")]
-        assert set(options) <= {"--mode", "--checkpoint"}
+        assert set(options) <= {"--mode", "--resume"}
         load_recipe(command[2], [each for each in command[3:] if re.match(r"[a-z_.]+=", each)])
