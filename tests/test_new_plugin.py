@@ -155,7 +155,25 @@ def test_the_command_tells_what_comes_next(tmp_path: Path, monkeypatch: pytest.M
             "decoder",
             "the class Prediction would hide one of that name; choose another name",
         ),
-        ("waterz", "decoder", "neurokit offers the decoder 'waterz' already; choose another name"),
+        *(
+            (
+                name,
+                "decoder",
+                f"'{name}' is the name of a package that Python imports already; choose another "
+                f"name",
+            )
+            for name in ("neurokit", "torch", "tests", "queue")
+        ),
+        (
+            "sample-random",
+            "decoder",
+            "the class SampleRandom would hide one of that name; choose another name",
+        ),
+        (
+            "phantom",
+            "dataset",
+            "neurokit offers the dataset 'phantom' already; choose another name",
+        ),
         ("progress", "hook", "neurokit offers the hook 'progress' already; choose another name"),
     ],
 )
@@ -178,7 +196,7 @@ def test_a_name_that_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_same_name_may_be_of_another_kind(tmp_path: Path) -> None:
-    assert _new("waterz", "--kind", "metric", "--folder", str(tmp_path)).exit_code == 0
+    assert _new("adapted-rand", "--kind", "decoder", "--folder", str(tmp_path)).exit_code == 0
 
 
 def test_what_is_there_stays(tmp_path: Path) -> None:

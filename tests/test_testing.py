@@ -189,8 +189,11 @@ def test_its_class_must_be_found_in_its_module() -> None:
     class Hidden(Constant):
         """It is made inside of a function."""
 
-    with pytest.raises(AssertionError, match="it cannot be offered: AttributeError: "):
-        conform(Hidden())
+    violated(
+        Hidden(),
+        "its class is defined inside of a function, where no entry point finds it; define Hidden "
+        "at module level",
+    )
 
 
 def _of_the_same_name() -> Any:
@@ -200,6 +203,13 @@ def _of_the_same_name() -> Any:
 
     Copied.__qualname__ = "Constant"
     return Copied
+
+
+def test_its_module_must_be_found() -> None:
+    component = attrs.make_class("Made", {}, bases=(Constant,), frozen=True, kw_only=True)
+    component.__doc__ = "It is in no module."
+    with pytest.raises(AssertionError, match="it cannot be offered: AttributeError: module "):
+        conform(component())
 
 
 def test_its_class_must_be_what_its_name_leads_to() -> None:

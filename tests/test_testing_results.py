@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from attrs import evolve, frozen
+from scipy import ndimage
 from violations import violated
 
 from neurokit import (
@@ -144,17 +145,28 @@ class Above(Decoder):
 
     def decode(self, prediction: Prediction) -> Any:
         if self.fault == "by place":
-            values = np.asarray(prediction.values[0])
+            values = self._of_bytes(np.asarray(prediction.values[0]))
         elif self.fault == "unread":
             (index,) = (i for i, c in enumerate(prediction.channels) if c.name == self.channel)
             values = prediction.values.astype(np.float32)[index]  # type: ignore[attr-defined]
         elif self.fault == "first affinity":
             self._selected(prediction)
             (index, *_) = (i for i, c in enumerate(prediction.channels) if c.offset is not None)
+            values = self._of_bytes(np.asarray(prediction.values[index]))
+        elif self.fault == "bytes":
+            self._selected(prediction)
+            (index,) = (i for i, c in enumerate(prediction.channels) if c.name == self.channel)
             values = np.asarray(prediction.values[index])
+        elif self.fault == "whole file":
+            values = np.asarray(prediction.values)[0]
+        elif self.fault == "half misread" and prediction.values.dtype == np.float16:
+            values = 1 - self._selected(prediction)
         else:
             values = self._selected(prediction)
         return self.faulty(prediction, (values > self.threshold).astype(np.uint16))
+
+    def _of_bytes(self, values: Any) -> Any:
+        return values / 255 if values.dtype == np.uint8 else values
 
     def _selected(self, prediction: Prediction) -> Any:
         return prediction.select([self.channel])[0]
@@ -201,11 +213,41 @@ class Anything(Decoder):
 
 
 @frozen(kw_only=True)
-class AnythingInSlabs(Anything):
-    """It reads what is there, and gives integers."""
+class FirstOfAll(Anything):
+    """It takes whatever channel comes first."""
 
     def decode(self, prediction: Prediction) -> Any:
-        return super().decode(prediction).astype(np.uint8)
+        values = prediction.select([prediction.channels[0].name])[0]
+        return (values > 0.5).astype(np.uint8)
+
+
+@frozen(kw_only=True)
+class EveryAffinity(Anything):
+    """It takes all affinities that there are, whatever they are called."""
+
+    def decode(self, prediction: Prediction) -> Any:
+        names = [each.name for each in prediction.channels if each.offset is not None]
+        return (prediction.select(names).mean(axis=0) > 0.5).astype(np.uint8)
+
+
+@frozen(kw_only=True)
+class Unnamed(Above):
+    """It reads a channel that it does not name beforehand."""
+
+    declared: tuple[str, ...] = param((), help="what it names")
+
+    def required_channels(self) -> tuple[str, ...]:
+        return self.declared
+
+
+@frozen(kw_only=True)
+class Numbered(Above):
+    """Connected components, numbered in so many bits."""
+
+    bits: int = param(8, help="of an id", choices=(8, 16))
+
+    def faulty(self, prediction: Prediction, labels: Any) -> Any:
+        return ndimage.label(labels)[0].astype(f"uint{self.bits}")
 
 
 @frozen(kw_only=True)
@@ -261,7 +303,24 @@ class Deaf(Above):
         (
             "unread",
             "decode of a prediction stored as float32 in a file raises AttributeError: "
-            "'Hdf5Array' object has no attribute 'astype'",
+            "'Hdf5Array' object has no attribute 'astype'; what lies in a file is read by "
+            "prediction.select(names), or by prediction.values[...]",
+        ),
+        (
+            "whole file",
+            "decode of a prediction stored as float32 in a file raises IndexError: too many "
+            "indices for array: array is 0-dimensional, but 1 were indexed; what lies in a file is "
+            "read by prediction.select(names), or by prediction.values[...]",
+        ),
+        (
+            "bytes",
+            "decode of a prediction stored as uint8 gives another segmentation than of the same "
+            "numbers in float32; prediction.select gives those, of bytes value / 255",
+        ),
+        (
+            "half misread",
+            "decode of a prediction stored as float16 gives another segmentation than of the same "
+            "numbers in float32; prediction.select gives those, of bytes value / 255",
         ),
         (
             "first affinity",
@@ -278,16 +337,17 @@ def test_decoders(fault: str, sentence: str) -> None:
         conform(Above(fault=fault))
     found = str(caught.value).split("\n- ")[1:]
     assert found[0] == sentence, found
-    # What is wrong of one prediction is wrong of others.
-    assert all(each.split()[0] == sentence.split()[0] for each in found[1:]), found
+    # What is wrong of one prediction may show otherwise in others, but not in the same words.
+    assert len({each.split(";")[0] for each in found}) == len(found), found
+    assert len(found) == 1 or fault in ("whole file", "unread", "in place"), found
 
 
 def test_decoders_must_read_channels_by_name() -> None:
     violated(
         Above(fault="by place"),
+        "what decode gives depends on another channel before those that required_channels names",
         "decode of a prediction without the channel 'z1' is not refused with a NeurokitError",
         "what decode gives depends on the order of those that required_channels names",
-        "what decode gives depends on another channel before those that required_channels names",
     )
     violated(
         Deaf(),
@@ -304,11 +364,41 @@ def test_decoders_must_read_channels_by_name() -> None:
     )
 
 
+def test_decoders_must_name_what_they_read() -> None:
+    violated(
+        Unnamed(),
+        "it reads the channel 'z1', which required_channels does not name: without it, decode "
+        "raises NeurokitError: there is no channel 'z1'; there are stranger, y1, x1",
+    )
+    violated(
+        Unnamed(declared=("y1",)),
+        "it reads the channel 'z1', which required_channels does not name: without it, decode "
+        "raises NeurokitError: there is no channel 'z1'; there are stranger, y1, x1",
+        "decode of a prediction without the channel 'y1' is not refused with a NeurokitError",
+    )
+    violated(
+        FirstOfAll(),
+        "what decode gives depends on another channel before those that it reads",
+    )
+
+
+@pytest.mark.parametrize("given", [None, (Channel("z1", "tanh"),), (Channel("z1", "none"),)])
+def test_decoders_must_have_ids_for_many_neurons(given: Any) -> None:
+    violated(
+        Numbered(),
+        "decode finds 9 neurons where there are 9, and 255 where there are 289: ids must not be "
+        "kept in 8 bits",
+        channels=given,
+    )
+    conform(Numbered(bits=16), channels=given)
+    conform(Numbered(bits=16, channel="z1y-2"))
+
+
 def test_decoders_that_conform() -> None:
     conform(Above())
     conform(Above(channel="z3y-1"))
     conform(Above(channel="sdt"), channels=(Channel("sdt", "tanh"), Channel("z1")))
-    conform(AnythingInSlabs())
+    conform(EveryAffinity())
 
 
 # Metrics

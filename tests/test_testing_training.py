@@ -429,6 +429,76 @@ def test_augmentations_must_be_repeatable_sample_by_sample() -> None:
     conform(Brighter())
 
 
+@frozen(kw_only=True)
+class Displaced(Brighter):
+    """It moves one of labels and image, and leaves the other."""
+
+    fault: str = param("rolled labels", help="what is moved, and how")
+
+    def changed(self, batch: Any, random: Any) -> Any:
+        labels, image = batch.labels_BZYX, batch.image_BCZYX
+        if self.fault == "rolled labels":
+            labels = labels.roll(3, -1)
+        elif self.fault == "rolled by one":
+            labels = labels.roll(-1, -2)
+        elif self.fault == "shifted labels":
+            labels = torch.full_like(labels, -1)
+            labels[..., 5:, :] = batch.labels_BZYX[..., :-5, :]
+        elif self.fault == "mirrored labels":
+            labels = labels.flip(-2)
+        elif self.fault == "exchanged image":
+            image = image.transpose(-1, -2)
+        elif self.fault == "mirrored in noise":
+            image = (2 - image.flip(-1)) ** 1.5 + 0.1 * random.noise(*image.shape[1:])
+        else:
+            assert self.fault == "sections"
+            image = image.roll(2, 2)
+        return evolve(batch, labels_BZYX=labels, image_BCZYX=image)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "rolled labels",
+        "rolled by one",
+        "shifted labels",
+        "mirrored labels",
+        "exchanged image",
+        "mirrored in noise",
+        "sections",
+    ],
+)
+def test_augmentations_must_move_labels_and_image_together(fault: str) -> None:
+    with pytest.raises(AssertionError) as caught:
+        conform(Displaced(fault=fault), image_channels=2)
+    sentence = "apply moves labels and image apart: moved otherwise, the labels would fit it"
+    found = str(caught.value).split("\n- ")[1:]
+    if fault == "exchanged image":  # which does not fit samples that are no squares
+        assert found[0].startswith("apply to samples of [3, 32, 33] voxels changes the shape")
+        assert len(found) == 1
+    else:
+        assert found == [sentence]
+
+
+@frozen(kw_only=True)
+class Together90(Brighter):
+    """It turns labels and image, harms the image, and covers a part of both."""
+
+    def changed(self, batch: Any, random: Any) -> Any:
+        image, labels = batch.image_BCZYX.flip(-1, -3).clone(), batch.labels_BZYX.flip(-1, -3)
+        image = 2 - image**2 + 0.3 * random.noise(*image.shape[1:])
+        image[:, :, ::3] = 0.5
+        image[:, :, 1::5] = image[:, :, 1::5].roll(4, -1)
+        labels = labels.clone()
+        labels[..., :6] = -1
+        return evolve(batch, image_BCZYX=image, labels_BZYX=labels)
+
+
+def test_augmentations_may_harm_the_image() -> None:
+    conform(Together90())
+    conform(Together90(), shape=(8, 24, 15))
+
+
 # Targets
 
 
@@ -525,6 +595,10 @@ class Changed(Affinities):
             return target * torch.rand(()), mask
         if self.fault == "together":
             return target / len(labels), mask
+        if self.fault == "odd":
+            return target * (labels % 2 == 1)[:, None], mask
+        if self.fault == "known where odd":
+            return target, mask * (labels % 2 == 1)[:, None]
         if self.fault == "narrow":
             return target * (labels.dtype == torch.int32), mask
         assert self.fault == "in place"
@@ -548,6 +622,10 @@ FAULTS = {
     "in place": "encode changes the labels that it is given",
     "random": "encode gives something else the second time",
     "together": "encode of three samples is not what it gives for each alone",
+    "odd": "the target changes where objects have other ids, which are names and no numbers",
+    "known where odd": (
+        "the mask changes where objects have other ids, which are names and no numbers"
+    ),
     "narrow": "encode of labels in 16 bits is not what it gives for 32",
 }
 
@@ -560,12 +638,20 @@ def test_targets(fault: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ("infinite", "the target of labels that are all background is not finite everywhere"),
-        ("half", "the mask of labels of an odd size holds other values than 0 and 1"),
+        (
+            "infinite",
+            "the target of labels with objects, background and what is to be ignored is not finite "
+            "everywhere",
+        ),
+        (
+            "half",
+            "the mask of labels with objects, background and what is to be ignored holds other "
+            "values than 0 and 1",
+        ),
         (
             "known",
-            "the mask of labels that are all to be ignored (-1) is 1 at voxels that are to be "
-            "ignored (-1)",
+            "the mask of labels with objects, background and what is to be ignored is 1 at voxels "
+            "that are to be ignored (-1)",
         ),
         (
             "wide",
@@ -577,11 +663,11 @@ def test_targets(fault: str, sentence: str) -> None:
 def test_the_values_of_targets(fault: str, sentence: str) -> None:
     with pytest.raises(AssertionError) as caught:
         conform(Changed(fault=fault))
-    found = str(caught.value).split("\n- ")[1:]
-    assert sentence in found
-    # Nothing else is found, but the same of other labels or channels.
-    beginning, end = sentence.split(" ")[:2], sentence.split(" ")[-2:]
-    assert all(each.split(" ")[:2] == beginning and each.split(" ")[-2:] == end for each in found)
+    first, *others = str(caught.value).split("\n- ")[1:]
+    assert first == sentence
+    # Nothing else is found, but the same of other channels.
+    names = ("y1", "x1") if "'z1'" in sentence else ()
+    assert others == [sentence.replace("z1", name) for name in names]
 
 
 def test_targets_must_declare_their_channels() -> None:
@@ -626,6 +712,8 @@ class Prepared(Affinities):
             return np.where(prepared > 0, prepared + len(self.calls), prepared)
         if self.fault == "sometimes":
             return None if prepared.max() < 1 else prepared
+        if self.fault == "odd":
+            return np.where(labels_ZYX > 0, 1 + labels_ZYX % 2, labels_ZYX)
         return prepared
 
 
@@ -637,20 +725,28 @@ class Prepared(Affinities):
         ("cropped", "prepare makes shape (7, 32, 32) of (8, 32, 32)"),
         (
             "large",
-            "prepare gives 2147483649 for labels of one voxel; it must stay below 2**31",
+            "prepare gives 2147483653 for labels with objects, background and what is to be "
+            "ignored; it must stay below 2**31",
         ),
-        ("background", "prepare does not keep 0 (background) of labels of an odd size"),
-        ("ignored", "prepare does not keep -1 (ignore) of labels of an odd size"),
+        (
+            "background",
+            "prepare does not keep 0 (background) of labels with objects, background and what is "
+            "to be ignored",
+        ),
+        (
+            "ignored",
+            "prepare does not keep -1 (ignore) of labels with objects, background and what is to "
+            "be ignored",
+        ),
         ("counting", "prepare gives something else the second time"),
+        ("odd", "the target changes where objects have other ids, which are names and no numbers"),
         ("sometimes", "prepare gives None for some labels, and an array for others"),
     ],
 )
 def test_what_targets_prepare(fault: str, sentence: str) -> None:
     with pytest.raises(AssertionError) as caught:
         conform(Prepared(fault=fault))
-    found = str(caught.value).split("\n- ")[1:]
-    assert sentence in found
-    assert all(each.startswith("prepare ") for each in found)
+    assert str(caught.value).split("\n- ")[1:] == [sentence], "once, of the first labels"
 
 
 def test_a_target_that_prepares_conforms() -> None:
@@ -668,7 +764,7 @@ class Spread(Target):
     def encode(self, labels_BZYX: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         known = (labels_BZYX >= 0)[:, None].float().repeat(1, 2, 1, 1, 1)
         distance = torch.where(labels_BZYX > 0, 1.0, -1.0)
-        return torch.stack([distance, labels_BZYX.float()], 1), known
+        return torch.stack([distance, 100 + 50 * distance], 1), known
 
 
 def test_targets_go_as_far_as_their_activations() -> None:

@@ -9,11 +9,13 @@ from importlib.util import find_spec
 
 from attrs import frozen
 
+import neurokit
 from neurokit.errors import NeurokitError
 from neurokit.hooks import offered_hooks
 from neurokit.registry import installed
 
 _PREFIX = "neurokit-"
+_RESERVED = ("test", "tests")  # as folders of tests are called, which are not always found
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -69,7 +71,12 @@ def check_names(names: Names, kind: str, text: str) -> None:
     for word in (names.name, names.class_name):
         if keyword.iskeyword(word):
             raise NeurokitError(f"'{word}' is a word of Python's own; choose another name")
-    if re.search(rf"\b{names.class_name}\b", text):
+    if names.name in _RESERVED or find_spec(names.name) is not None:
+        raise NeurokitError(
+            f"'{names.name}' is the name of a package that Python imports already; choose another "
+            f"name"
+        )
+    if re.search(rf"\b{names.class_name}\b", text) or names.class_name in neurokit.__all__:
         raise NeurokitError(
             f"the class {names.class_name} would hide one of that name; choose another name"
         )

@@ -15,10 +15,12 @@ from neurokit.kinds import Augmentation
 from neurokit.sampling import Batch, SampleRandom
 from neurokit.testing.drawing import drawn_labels
 from neurokit.testing.findings import Stages, doing
+from neurokit.testing.fitting import grey_of, moved_apart
 from neurokit.testing.surroundings import Size, Surroundings
 
 _STEPS = 6  # so that what happens by chance happens
 _SAMPLES = 3
+_SURE = 3  # samples of all: one that is distorted by chance is no fault
 
 
 def _accepted(augmentation: Augmentation, around: Surroundings) -> Iterator[str]:
@@ -98,7 +100,20 @@ def _repeatable(augmentation: Augmentation, around: Surroundings) -> Iterator[st
             yield "apply to three samples is not what it gives for each alone"
 
 
-STAGES: Stages = ((_accepted,), (_kept,), (_inputs_kept, _unknown_kept, _repeatable))
+def _fitting(augmentation: Augmentation, around: Surroundings) -> Iterator[str]:
+    batch = _batch(around, around.shape)
+    apart = 0
+    for step in range(_STEPS):
+        grey_BZYX = grey_of(batch.labels_BZYX, torch.Generator().manual_seed(step))
+        given = evolve(
+            batch, image_BCZYX=grey_BZYX[:, None].repeat(1, around.image_channels, 1, 1, 1)
+        )
+        apart += moved_apart(given, _apply(augmentation, given, step))
+    if apart >= _SURE:
+        yield "apply moves labels and image apart: moved otherwise, the labels would fit it"
+
+
+STAGES: Stages = ((_accepted,), (_kept,), (_inputs_kept, _unknown_kept), (_repeatable, _fitting))
 
 
 def _shapes(augmentation: Augmentation, around: Surroundings) -> Iterator[Size]:

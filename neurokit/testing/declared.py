@@ -45,6 +45,13 @@ def _frozen(component: Kind, _: Surroundings) -> Iterator[str]:
 
 
 def _loadable(component: Kind, _: Surroundings) -> Iterator[str]:
+    cls = type(component)
+    if "<locals>" in cls.__qualname__:
+        yield (
+            f"its class is defined inside of a function, where no entry point finds it; define "
+            f"{cls.__name__} at module level"
+        )
+        return
     registry = _registry(component)
     for offer in registry.offers:
         if _is_of(offer.entry_point, type(component)):

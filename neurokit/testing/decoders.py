@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from attrs import evolve
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from neurokit.channels import Channel
 from neurokit.kinds import Decoder
 from neurokit.prediction import Prediction, create_prediction
-from neurokit.testing.drawing import drawn_prediction
-from neurokit.testing.findings import Stages, doing, refused
+from neurokit.testing.drawing import drawn_prediction, prediction_of_blobs
+from neurokit.testing.findings import Stages, described, doing, of_each, refused
 from neurokit.testing.surroundings import Surroundings
 from neurokit.volumes import writing_h5
 
+_SPARED = 0.05  # share of neighbours that roundings may join or part
 _AFFINITY = re.compile(r"(?:z(-?\d+))?(?:y(-?\d+))?(?:x(-?\d+))?")
 
 
@@ -41,7 +43,7 @@ def _channels_known(decoder: Decoder, around: Surroundings) -> Iterator[str]:
 
 
 def _segments(decoder: Decoder, around: Surroundings) -> Iterator[str]:
-    for what, prediction in _predictions(decoder, around).items():
+    def segmented(what: str, prediction: Prediction) -> Iterator[str]:
         before = np.array(prediction.values[...])
         labels_ZYX = _decode(decoder, prediction, what)
         problem = _misfit(labels_ZYX, prediction)
@@ -53,31 +55,69 @@ def _segments(decoder: Decoder, around: Surroundings) -> Iterator[str]:
         if not np.array_equal(labels_ZYX, _decode(decoder, prediction, what)):
             yield f"decode of a prediction {what} gives something else the second time"
 
+    yield from of_each(_predictions(decoder, around), segmented)
+
 
 def _stored(decoder: Decoder, around: Surroundings) -> Iterator[str]:
     drawn = _drawn(decoder, around)
-    sigmoids = all(channel.activation == "sigmoid" for channel in drawn.channels)
-    values = np.asarray(drawn.values)
-    for dtype in ("float32", "float16", *(["uint8"] if sigmoids else [])):
-        scale = 255 if dtype == "uint8" else 1
-        prediction = evolve(drawn, values=np.round(values * scale, 4).astype(dtype))
-        what = f"stored as {dtype}"
-        with TemporaryDirectory() as folder:
-            in_file = _written(prediction, Path(folder) / "prediction.h5", dtype)
-            from_file = _decode(decoder, in_file, f"{what} in a file")
+
+    def read(what: str, dtype: str) -> Iterator[str]:
+        values, in_floats = _as_stored(np.asarray(drawn.values), dtype)
+        prediction = evolve(drawn, values=values)
         in_memory = _decode(decoder, prediction, what)
         problem = _misfit(in_memory, prediction)
         if problem is not None:
             yield f"decode of a prediction {what} {problem}"
-        elif not np.array_equal(from_file, in_memory):
-            yield f"decode gives something else where the prediction, {what}, lies in a file"
+            return
+        yield from _from_file(decoder, prediction, what, in_memory)
+        wanted = _decode(decoder, evolve(drawn, values=in_floats), "stored as float32")
+        if _apart(in_memory, wanted) > _SPARED:
+            yield (
+                f"decode of a prediction {what} gives another segmentation than of the same "
+                f"numbers in float32; prediction.select gives those, of bytes value / 255"
+            )
+
+    sigmoids = all(channel.activation == "sigmoid" for channel in drawn.channels)
+    types = ("float32", "float16", *(["uint8"] if sigmoids else []))
+    yield from of_each({f"stored as {dtype}": dtype for dtype in types}, read)
+
+
+def _from_file(
+    decoder: Decoder, prediction: Prediction, what: str, in_memory: NDArray[np.integer]
+) -> Iterator[str]:
+    """Whether what lies in a file is read as what lies in memory."""
+    with TemporaryDirectory() as folder:
+        in_file = _written(prediction, Path(folder) / "prediction.h5")
+        try:
+            from_file = decoder.decode(in_file)
+        except Exception as error:
+            yield (
+                f"decode of a prediction {what} in a file raises {described(error)}; what lies in "
+                f"a file is read by prediction.select(names), or by prediction.values[...]"
+            )
+            return
+    if not np.array_equal(from_file, in_memory):
+        yield f"decode gives something else where the prediction, {what}, lies in a file"
 
 
 def _by_name(decoder: Decoder, around: Surroundings) -> Iterator[str]:
     required = decoder.required_channels()
     prediction = _drawn(decoder, around)
-    if not required:
-        return
+    wanted = _decode(decoder, prediction, "")
+    for index, channel in enumerate(prediction.channels):
+        if channel.name not in required:
+            yield from _unnamed(decoder, prediction, index)
+    # Of the plane itself, upside down, so that it is as good as any, and another.
+    plane = np.asarray(prediction.values)[:1, ::-1, ::-1, ::-1]
+    stranger = Channel("stranger", prediction.channels[0].activation)
+    with_stranger = Prediction(
+        np.concatenate([plane, np.asarray(prediction.values)]),
+        (stranger, *prediction.channels),
+        prediction.voxel_size_nm,
+    )
+    if not np.array_equal(wanted, _decode(decoder, with_stranger, "")):
+        others = "those that required_channels names" if required else "those that it reads"
+        yield f"what decode gives depends on another channel before {others}"
     for name in dict.fromkeys(required):
         kept = [i for i, each in enumerate(prediction.channels) if each.name != name]
         lacking = _of_channels(prediction, kept)
@@ -86,24 +126,45 @@ def _by_name(decoder: Decoder, around: Surroundings) -> Iterator[str]:
             lambda lacking=lacking: decoder.decode(lacking),  # type: ignore[misc]
         )
     reversed_order = _of_channels(prediction, list(range(len(prediction.channels)))[::-1])
-    stranger = Channel("stranger", prediction.channels[0].activation)
-    plane = np.full((1, *prediction.shape), 0.5, np.float32)
-    with_stranger = Prediction(
-        np.concatenate([plane, np.asarray(prediction.values)]),
-        (stranger, *prediction.channels),
-        prediction.voxel_size_nm,
+    # Those that name no channel may take all that there are, the first of two equal ones first.
+    if required and not np.array_equal(wanted, _decode(decoder, reversed_order, "")):
+        yield "what decode gives depends on the order of those that required_channels names"
+
+
+def _unnamed(decoder: Decoder, prediction: Prediction, index: int) -> Iterator[str]:
+    """Whether a channel is missed that required_channels does not name."""
+    name = prediction.channels[index].name
+    channels = list(prediction.channels)
+    channels[index] = evolve(channels[index], name="stranger")
+    try:
+        decoder.decode(evolve(prediction, channels=tuple(channels)))
+    except Exception as error:
+        yield (
+            f"it reads the channel '{name}', which required_channels does not name: without it, "
+            f"decode raises {described(error)}"
+        )
+
+
+def _counts(decoder: Decoder, around: Surroundings) -> Iterator[str]:
+    """Whether there are ids for more neurons than 8 bits can number."""
+    few, many = (
+        prediction_of_blobs(_channels(decoder, around), along, around) for along in (3, 17)
     )
-    wanted = _decode(decoder, prediction, "")
-    for other, what in (
-        (reversed_order, "the order of"),
-        (with_stranger, "another channel before"),
-    ):
-        if not np.array_equal(wanted, _decode(decoder, other, "")):
-            yield f"what decode gives depends on {what} those that required_channels names"
+    found = np.unique(_decode(decoder, few, "of 9 objects"))
+    # Of what keeps each object for one neuron, more of them are expected to stay so.
+    if len(found[found > 0]) != 9:
+        return
+    labels_ZYX = _decode(decoder, many, "of 289 objects")
+    ids = np.unique(labels_ZYX[labels_ZYX > 0])
+    if len(ids) < 289 and labels_ZYX.max() < 256:
+        yield (
+            f"decode finds 9 neurons where there are 9, and {len(ids)} where there are 289: "
+            f"ids must not be kept in 8 bits"
+        )
 
 
 def _agglomerates(decoder: Decoder, around: Surroundings) -> Iterator[str]:
-    for what, prediction in _predictions(decoder, around).items():
+    def agglomerated(what: str, prediction: Prediction) -> Iterator[str]:
         with doing(f"agglomerate of a prediction {what}"):
             agglomeration = decoder.agglomerate(prediction)
         if agglomeration is None:
@@ -111,8 +172,10 @@ def _agglomerates(decoder: Decoder, around: Surroundings) -> Iterator[str]:
         if not np.array_equal(agglomeration.labels_ZYX, _decode(decoder, prediction, what)):
             yield f"agglomerate of a prediction {what} gives another segmentation than decode"
 
+    yield from of_each(_predictions(decoder, around), agglomerated)
 
-STAGES: Stages = ((_channels_known,), (_segments,), (_stored, _by_name, _agglomerates))
+
+STAGES: Stages = ((_channels_known,), (_segments,), (_stored, _by_name, _counts, _agglomerates))
 
 
 def _channels(decoder: Decoder, around: Surroundings) -> tuple[Channel, ...]:
@@ -156,6 +219,33 @@ def _noise(lowest: NDArray[np.float32]) -> NDArray[np.float32]:
     return noise
 
 
+def _as_stored(
+    values_CZYX: NDArray[np.float32], dtype: str
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Values in a type, and in float32 the numbers that they stand for."""
+    if dtype != "uint8":
+        stored = np.round(values_CZYX, 4).astype(dtype)
+        return stored, stored.astype(np.float32)
+    levels = np.rint(values_CZYX * 255).astype(np.uint8)
+    # Of all levels these alone stand for a decimal, such as 0.2: one rounding or another would
+    # put them on this or that side of a threshold.
+    levels[np.isin(levels, (51, 102, 153, 204))] += 1
+    return levels, np.divide(levels, 255, dtype=np.float32)
+
+
+def _apart(first_ZYX: NDArray[np.integer], second_ZYX: NDArray[np.integer]) -> float:
+    """The largest share of neighbours along an axis that one joins, and the other does not."""
+    shares = [((first_ZYX > 0) != (second_ZYX > 0)).mean()]
+    for axis, size in enumerate(first_ZYX.shape):
+        if size > 1:
+            joined = [
+                (each[1:] == each[:-1]) & (each[1:] > 0)
+                for each in (np.moveaxis(first_ZYX, axis, 0), np.moveaxis(second_ZYX, axis, 0))
+            ]
+            shares.append((joined[0] != joined[1]).mean())
+    return float(max(shares))
+
+
 def _decode(decoder: Decoder, prediction: Prediction, what: str) -> NDArray[np.integer]:
     with doing(f"decode of a prediction {what}".strip()):
         return decoder.decode(prediction)
@@ -180,11 +270,15 @@ def _of_channels(prediction: Prediction, kept: list[int]) -> Prediction:
     )
 
 
-def _written(prediction: Prediction, path: Path, dtype: str) -> Prediction:
+def _written(prediction: Prediction, path: Path) -> Prediction:
     """The prediction in a file, as inference leaves it."""
     with writing_h5(path) as file:
         dataset = create_prediction(
-            file, prediction.channels, prediction.shape, prediction.voxel_size_nm, dtype
+            file,
+            prediction.channels,
+            prediction.shape,
+            prediction.voxel_size_nm,
+            prediction.values.dtype.name,
         )
         dataset[...] = np.asarray(prediction.values)
     return Prediction.open(path)

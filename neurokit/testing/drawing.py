@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from neurokit.affinity import encode_affinities
 from neurokit.channels import Channel
 from neurokit.prediction import Prediction
 from neurokit.testing.surroundings import Size, Surroundings
@@ -104,6 +105,26 @@ def drawn_prediction(
         if channel.activation != "sigmoid":
             plane_ZYX[...] = 2 * plane_ZYX - 1
     return Prediction(np.ascontiguousarray(values), tuple(channels), around.voxel_size_nm)
+
+
+def prediction_of_blobs(
+    channels: Sequence[Channel], along: int, around: Surroundings
+) -> Prediction:
+    """One of as many boxes along y as along x, each a neuron, with a voxel between them."""
+    blob = np.zeros((5, 9, 9), np.int32)
+    blob[1:, 1:, 1:] = 1
+    inside = torch.from_numpy(np.tile(blob, (1, along, along)))
+    number = (torch.arange(along**2) + 1).reshape(along, along).to(torch.int32)
+    labels = inside * number.repeat_interleave(9, 0).repeat_interleave(9, 1)
+    planes = []
+    for channel in channels:
+        if channel.offset is None:
+            joined = (labels > 0).float()
+        else:
+            joined = encode_affinities(labels[None], [channel.offset])[0][0, 0]
+        low, high = (0.02, 0.98) if channel.activation == "sigmoid" else (-0.96, 0.96)
+        planes.append(low + (high - low) * joined)
+    return Prediction(torch.stack(planes).numpy(), tuple(channels), around.voxel_size_nm)
 
 
 def from_elsewhere(array: ArrayLike) -> Elsewhere:

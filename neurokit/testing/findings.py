@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from neurokit.errors import NeurokitError
 from neurokit.testing.surroundings import Surroundings
 
+Given = TypeVar("Given")
 Check = Callable[[Any, Surroundings], Iterator[str]]
 """From a component and its surroundings to one sentence for each thing that is wrong."""
 Stages = tuple[tuple[Check, ...], ...]
@@ -24,10 +26,21 @@ def violations(checks: Iterable[Check], component: object, around: Surroundings)
                 found.setdefault(sentence, sentence)
         except Exception as error:
             # The same error under other circumstances says nothing new.
-            found.setdefault(
-                _described(error), f"{_doing(error, check)} raises {_described(error)}"
-            )
+            found.setdefault(described(error), f"{_doing(error, check)} raises {described(error)}")
     return list(found.values())
+
+
+def of_each(
+    inputs: Mapping[str, Given], find: Callable[[str, Given], Iterable[str]]
+) -> Iterator[str]:
+    """What is found of each input, named in words; the same of several is said of the first."""
+    said = set()
+    for what, given in inputs.items():
+        for sentence in find(what, given):
+            without_input = re.sub(r"\b\d+\b", "", sentence.replace(what, ""))
+            if without_input not in said:
+                said.add(without_input)
+                yield sentence
 
 
 def first_violations(stages: Stages, component: object, around: Surroundings) -> list[str]:
@@ -57,7 +70,7 @@ def refused(what: str, work: Callable[[], object]) -> Iterator[str]:
     except NeurokitError:
         return
     except Exception as error:
-        yield f"{what} raises {_described(error)}, and must raise a NeurokitError"
+        yield f"{what} raises {described(error)}, and must raise a NeurokitError"
     else:
         yield f"{what} is not refused with a NeurokitError"
 
@@ -67,5 +80,6 @@ def _doing(error: Exception, check: Check) -> str:
     return notes[0] if notes else f"the check '{check.__name__.strip('_').replace('_', ' ')}'"
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
+    """The error in a line: its type, and what it says."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

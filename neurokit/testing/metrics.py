@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurokit.graph.fragments import Agglomeration, Fragments
 from neurokit.kinds import Metric
 from neurokit.testing.drawing import drawn_volume, from_elsewhere
-from neurokit.testing.findings import Stages, doing, refused
+from neurokit.testing.findings import Stages, doing, of_each, refused
 from neurokit.testing.surroundings import Surroundings
 from neurokit.volumes import Volume
 
@@ -33,7 +33,8 @@ def _declared(metric: Metric, around: Surroundings) -> Iterator[str]:
 
 def _scores(metric: Metric, around: Surroundings) -> Iterator[str]:
     truth = _volume(around)
-    for what, segmentation in _segmentations(truth).items():
+
+    def found(what: str, segmentation: Labels) -> Iterator[str]:
         given = segmentation.copy()
         scores = _score(metric, segmentation, truth, what)
         if not isinstance(scores, dict) or not all(isinstance(key, str) for key in scores):
@@ -51,6 +52,8 @@ def _scores(metric: Metric, around: Surroundings) -> Iterator[str]:
             yield "score changes the segmentation that it is given"
         if _score(metric, segmentation, truth, what) != scores:
             yield "score gives something else the second time"
+
+    yield from of_each(_segmentations(truth), found)
 
 
 def _sensible(metric: Metric, around: Surroundings) -> Iterator[str]:

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from neurokit.channels import Channel
 from neurokit.kinds import Target
 from neurokit.testing.drawing import drawn_labels
-from neurokit.testing.findings import Stages, doing
+from neurokit.testing.findings import Stages, doing, of_each
 from neurokit.testing.surroundings import Surroundings
 
 _LARGEST = 2**31 - 1
+_ALIKE = 1e-3
+_SPARED = 0.01  # share of voxels
 _REACH = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 
 
@@ -35,7 +37,8 @@ def _channels(target: Target, _: Surroundings) -> Iterator[str]:
 
 def _prepared(target: Target, around: Surroundings) -> Iterator[str]:
     given = []
-    for what, labels in _volumes(around).items():
+
+    def found(what: str, labels: NDArray[np.int32]) -> Iterator[str]:
         before = labels.copy()
         with doing(f"prepare of labels {what}"):
             result = target.prepare(labels, around.voxel_size_nm)
@@ -44,13 +47,13 @@ def _prepared(target: Target, around: Surroundings) -> Iterator[str]:
             yield "prepare changes the labels that it is given"
         given.append(result is not None)
         if result is None:
-            continue
+            return
         if not isinstance(result, np.ndarray) or result.dtype.kind not in "ui":
             yield f"prepare must give a NumPy array of integers, not {_kind_of(result)}"
-            continue
+            return
         if result.shape != before.shape:
             yield f"prepare makes shape {result.shape} of {before.shape}"
-            continue
+            return
         if result.size and int(result.max()) > _LARGEST:
             yield f"prepare gives {result.max()} for labels {what}; it must stay below 2**31"
         for kept, name in ((0, "0 (background)"), (-1, "-1 (ignore)")):
@@ -58,12 +61,14 @@ def _prepared(target: Target, around: Surroundings) -> Iterator[str]:
                 yield f"prepare does not keep {name} of labels {what}"
         if again is None or not np.array_equal(result, again):
             yield "prepare gives something else the second time"
+
+    yield from of_each(_volumes(around), found)
     if len(set(given)) > 1:
         yield "prepare gives None for some labels, and an array for others"
 
 
 def _encoded(target: Target, around: Surroundings) -> Iterator[str]:
-    for what, labels in _volumes(around).items():
+    def found(what: str, labels: NDArray[np.int32]) -> Iterator[str]:
         samples = _samples(target, [labels, labels], around)
         given = samples.clone()
         with doing(f"encode of labels {what}"):
@@ -80,6 +85,8 @@ def _encoded(target: Target, around: Surroundings) -> Iterator[str]:
                 yield f"the {name} of labels {what} {problem}"
                 return
         yield from _meaning(target, what, given, *result)
+
+    yield from of_each(_volumes(around), found)
 
 
 def _meaning(
@@ -127,7 +134,21 @@ def _repeatable(target: Target, around: Surroundings) -> Iterator[str]:
         yield "encode of labels in 16 bits is not what it gives for 32"
 
 
-STAGES: Stages = ((_channels,), (_prepared,), (_encoded,), (_repeatable,))
+def _ids_are_names(target: Target, around: Surroundings) -> Iterator[str]:
+    volumes = [drawn_labels(around.shape, seed) for seed in (1, 2, 3)]
+    # Small and large ones change places, even and odd ones in part; 0 and -1 stay.
+    others = np.array([0, 106, 24, 35, 13, 2, -1])
+    renamed = [others[each].astype(np.int32) for each in volumes]
+    with doing("encode"):
+        first = target.encode(_samples(target, volumes, around))
+        second = target.encode(_samples(target, renamed, around))
+    for name, tensor, other in zip(("target", "mask"), first, second, strict=True):
+        # A few voxels may be as near to one object as to another, and go to the first.
+        if ((tensor - other).abs() > _ALIKE).float().mean() > _SPARED:
+            yield f"the {name} changes where objects have other ids, which are names and no numbers"
+
+
+STAGES: Stages = ((_channels,), (_prepared,), (_encoded,), (_repeatable,), (_ids_are_names,))
 
 
 def _volumes(around: Surroundings) -> dict[str, NDArray[np.int32]]:

@@ -45,6 +45,11 @@ class SDTWatershed(Decoder):
                 "channels must name three different affinities, or none, not "
                 + ", ".join(self.channels)
             )
+        if self.distance in self.channels:
+            raise NeurokitError(
+                f"distance and channels both name '{self.distance}'; distance takes the channel "
+                f"with the distance transform, such as sdt"
+            )
         if self.seed_threshold < self.foreground_threshold:
             raise NeurokitError(
                 f"seed_threshold {self.seed_threshold:g} is below foreground_threshold "
@@ -58,9 +63,15 @@ class SDTWatershed(Decoder):
         """A segmentation ZYX.
 
         Raises:
-            NeurokitError: a channel is missing, the distance does not lie in [-1, 1], or the
-                others are not affinities in [0, 1] along z, y and x.
+            NeurokitError: a channel is missing, the distance is an affinity or does not lie in
+                [-1, 1], or the others are not affinities in [0, 1] along z, y and x.
         """
+        (place,) = channel_indices(prediction.channels, [self.distance])
+        if prediction.channels[place].offset is not None:
+            raise NeurokitError(
+                f"distance names '{self.distance}', which is an affinity; name the channel with "
+                f"the distance transform, such as sdt"
+            )
         height_ZYX = self._height(prediction)
         distance_ZYX = _values(prediction, self.distance, -1, "tanh")
         seeds_ZYX, _ = ndimage.label(distance_ZYX > self.seed_threshold)

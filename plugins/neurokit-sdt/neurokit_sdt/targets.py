@@ -38,7 +38,10 @@ class _SignedDistance(Target):
     """
 
     alpha: float = param(
-        0.8, help="power of the distance: below 1, values rise steeply at the border", above=0
+        0.8,
+        help="power of the distance: below 1, values rise steeply at the border",
+        above=0,
+        high=10,
     )
     erosion: int = param(
         1, help="voxels by which contacts between objects are widened, within sections", low=0

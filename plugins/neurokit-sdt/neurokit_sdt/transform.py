@@ -15,6 +15,8 @@ Box = tuple[slice, slice, slice]
 
 # Skeletons are found on blocks of about this edge length, the thickness of a usual section.
 _BLOCK_NM = 30.0
+# More than the voxels of any microscope need; what a block takes in memory grows with its cube.
+_BLOCK_VOXELS = 16
 
 
 def skeleton_distance(
@@ -61,10 +63,12 @@ def skeleton_distance(
 def blocks_of(voxel_size_nm: VoxelSize) -> Size:
     """Voxels (z, y, x) of the blocks, about as long along each axis, on which objects are thinned.
 
+    A block is at most 16 voxels long, however small voxels are said to be.
+
     >>> blocks_of((30.0, 6.0, 6.0))
     (1, 5, 5)
     """
-    z, y, x = (max(1, int(_BLOCK_NM // length)) for length in voxel_size_nm)
+    z, y, x = (int(min(max(1, _BLOCK_NM // length), _BLOCK_VOXELS)) for length in voxel_size_nm)
     return z, y, x
 
 

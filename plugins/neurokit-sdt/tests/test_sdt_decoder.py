@@ -140,6 +140,11 @@ def test_nothing_in_a_prediction_gives_nothing() -> None:
             "channels must name three different affinities, or none, not z1, y1, y1",
         ),
         (
+            {"distance": "z1"},
+            "distance and channels both name 'z1'; distance takes the channel with the distance "
+            "transform, such as sdt",
+        ),
+        (
             {"seed_threshold": 0.1, "foreground_threshold": 0.25},
             "seed_threshold 0.1 is below foreground_threshold 0.25: seeds would lie in the "
             "background",
@@ -189,7 +194,16 @@ def test_channels_that_do_not_fit() -> None:
         SDTWatershed(distance="std").decode(prediction)
     assert str(error.value) == "there is no channel 'std'; did you mean 'sdt'?"
     with pytest.raises(NeurokitError) as error:
-        SDTWatershed(channels=("z1", "y1", "sdt")).decode(prediction)
+        SDTWatershed(distance="z1", channels=()).decode(prediction)
+    assert str(error.value) == (
+        "distance names 'z1', which is an affinity; name the channel with the distance transform, "
+        "such as sdt"
+    )
+    values, named = np.asarray(prediction.values), (*AFFINITIES, Channel("other", "tanh"))
+    with pytest.raises(NeurokitError) as error:
+        SDTWatershed(distance="other", channels=("z1", "y1", "sdt")).decode(
+            Prediction(np.concatenate([values, values[3:]]), (*named, DISTANCE))
+        )
     assert str(error.value) == (
         "watershed needs one affinity for each of z, y and x, with a positive offset, not z1, y1, "
         "sdt"

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from neurokit import Prediction, load_recipe
+from neurokit import NeurokitError, Prediction, load_recipe
 from neurokit_sdt.loss import AffinitySDT
 from neurokit_sdt.targets import Aff9SDT
 
@@ -55,6 +55,13 @@ def test_the_full_recipe() -> None:
     assert decoder.dust == core.decoder.dust  # type: ignore[attr-defined]
     for part in ("data", "model", "optimizer", "schedule", "train", "inferer", "metrics"):
         assert getattr(recipe, part) == getattr(core, part), part
+
+
+@pytest.mark.parametrize("alpha", ["inf", "10.5"])
+def test_a_power_that_leaves_nothing_is_refused(alpha: str) -> None:
+    with pytest.raises(NeurokitError) as error:
+        load_recipe("neurokit_sdt:snemi_sdt.toml", [f"target.alpha={alpha}"])
+    assert str(error.value) == f"command line: [target.alpha] must be at most 10, not {alpha}"
 
 
 def test_the_demonstration_has_the_tissue_and_the_training_of_the_core() -> None:

@@ -119,6 +119,21 @@ def test_blocks_are_about_as_long_along_each_axis() -> None:
     assert blocks_of((50.0, 50.0, 50.0)) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("voxel_size", [(0.02, 0.009, 0.009), (1e-300, 1e-300, 1e-300)])
+def test_blocks_stay_small_where_voxels_are_said_to_be_tiny(voxel_size: Any) -> None:
+    """As where micrometres, or metres, stand for nanometres."""
+    assert blocks_of(voxel_size) == (16, 16, 16)
+    assert blocks_of((30.0, *voxel_size[1:])) == (1, 16, 16)
+
+
+def test_voxels_in_micrometres_give_a_distance_all_the_same() -> None:
+    labels = random_labels(3, (6, 12, 12))
+    values = skeleton_distance(labels, (0.02, 0.009, 0.009), 0.8)
+    assert ((values > 0) == (labels > 0)).all()
+    expected = slow_distance(labels, values == 1, (0.02, 0.009, 0.009), 0.8)
+    assert np.allclose(values, expected, rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("blocks", [(1, 1, 1), (1, 3, 3), (2, 2, 2)])
 @pytest.mark.parametrize("seed", range(4))
 def test_every_part_of_an_object_has_a_skeleton(seed: int, blocks: Any) -> None:
