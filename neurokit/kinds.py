@@ -186,7 +186,10 @@ class Decoder(Kind):
         """A segmentation ZYX of the prediction's shape: one id a neuron, 0 for background."""
 
     def required_channels(self) -> tuple[str, ...]:
-        """The names of the channels that it reads, so that they can be checked beforehand."""
+        """The names of the channels that it reads, so that they can be checked beforehand.
+
+        A decoder that takes whatever affinities there are, by their offsets, names none.
+        """
         return ()
 
     def agglomerate(self, prediction: Prediction) -> Agglomeration | None:
