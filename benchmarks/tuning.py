@@ -34,7 +34,7 @@ from neurokit import NeurokitError, create_prediction, load_recipe, open_array, 
 from neurokit.components.targets import Affinity3
 from neurokit.observers.progress import ProgressBar
 from neurokit.registry import installed
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.schema import Recipe
 from neurokit.stages.tune import Subject, tune
 from neurokit.tuning.ranges import grid_size

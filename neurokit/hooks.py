@@ -33,7 +33,7 @@ from neurokit.errors import NeurokitError
 
 if TYPE_CHECKING:
     from neurokit.previews import Preview
-    from neurokit.run import Run
+    from neurokit.run_folder import Run
 
 log = logging.getLogger("neurokit")
 

@@ -16,7 +16,8 @@ from neurokit.distributed import World, first_said, joined, part, world
 from neurokit.errors import NeurokitError
 from neurokit.plan import Mode, Plan, make_plan
 from neurokit.recipe import to_table, to_toml
-from neurokit.run import Run, run_of_checkpoint
+from neurokit.results import PREDICTION, SCORES, SEGMENTATION
+from neurokit.run_folder import Run, run_of_checkpoint
 from neurokit.schema import Recipe
 from neurokit.scores import has_truth, left_out
 from neurokit.stages.decode import decode
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from neurokit.tuning.worker import Part
 
 log = logging.getLogger("neurokit")
-
-_PREDICTION = "test_im_prediction.h5"
 
 
 @frozen
@@ -208,17 +207,17 @@ def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
     step = Checkpoint.load(checkpoint).step
     folder = run.results(step)
     # Whatever happens now, scores of an earlier test must not pass for this one's.
-    (folder / "metrics.json").unlink(missing_ok=True)
+    (folder / SCORES).unlink(missing_ok=True)
     results: list[tuple[Volume, StoredArray]] = []
     files = []
     for volume in plan.test:
         place = _place(folder, volume, plan.test)
-        predicted = place / _PREDICTION
-        files.append(place / "test_im_segmentation.h5")
+        predicted = place / PREDICTION
+        files.append(place / SEGMENTATION)
         prediction = infer(run, checkpoint, volume, predicted)
         source = stored_fingerprint(predicted)
         assert source is not None
-        results.append((volume, decode(run, prediction, source, files[-1])))
+        results.append((volume, decode(run, checkpoint, volume, prediction, source, files[-1])))
     # A test may decode otherwise than the run's own recipe says.
     write_text(folder / "recipe.toml", to_toml(run.recipe))
     metrics = run.recipe.metrics
@@ -232,7 +231,7 @@ def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
     if not scored:
         missing = " or ".join(sorted({metric.truth for metric in metrics}))
         return Outcome(run.folder, checkpoint, files, None, f"the test volume has no {missing}")
-    scores = evaluate(run, checkpoint, step, scored, folder / "metrics.json")
+    scores = evaluate(run, checkpoint, step, scored, folder / SCORES)
     lacking = left_out(metrics, plan.test)
     for line in lacking:
         log.warning(line)
@@ -254,7 +253,7 @@ def _tune(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
     volumes = plan.validation or plan.test
     if which == "validation":
         folder = folder / which
-    files = [_place(folder, volume, volumes) / _PREDICTION for volume in volumes]
+    files = [_place(folder, volume, volumes) / PREDICTION for volume in volumes]
     # Of several processes that tune together, one predicts.
     with taking_turns(run.folder / "tune" / ".prediction.lock", stops=True):
         for volume, file in zip(volumes, files, strict=True):

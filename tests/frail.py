@@ -19,7 +19,7 @@ from installing import plugin_installed
 from neurokit import load_recipe
 from neurokit.checkpoint import Checkpoint
 from neurokit.registry import installed
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.schema import Recipe
 from neurokit.stages.train import train
 from neurokit.stopping import heeding_signals

@@ -38,7 +38,7 @@ def plugin_installed(
     there = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [*paths, there])))
     # A run lists all that is installed, which takes longer than what tests train.
-    monkeypatch.setattr("neurokit.run.environment", dict)
+    monkeypatch.setattr("neurokit.run_folder.environment", dict)
     installed.cache_clear()
     try:
         yield

@@ -20,7 +20,7 @@ from neurokit.cli import main
 from neurokit.hooks import offered_hooks
 from neurokit.kinds import KINDS
 from neurokit.registry import Registry
-from neurokit.run import Interrupted, Preempted
+from neurokit.run_folder import Interrupted, Preempted
 from neurokit.structuring import make_converter
 
 SHORT = ("train.epochs=1", "train.steps_per_epoch=1", "train.batch_size=1")

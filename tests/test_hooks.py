@@ -10,7 +10,7 @@ import pytest
 
 from neurokit import NeurokitError, hookimpl, load_recipe
 from neurokit.hooks import HookOffer, hook_manager, offered_hooks
-from neurokit.run import Run
+from neurokit.run_folder import Run
 
 
 class Listener:

@@ -34,7 +34,7 @@ from frail import (
 from neurokit import NeurokitError, load_recipe
 from neurokit.checkpoint import Checkpoint
 from neurokit.registry import installed
-from neurokit.run import Interrupted, Preempted, Run
+from neurokit.run_folder import Interrupted, Preempted, Run
 from neurokit.schema import Recipe
 from neurokit.stages import train as stages
 

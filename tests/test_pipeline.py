@@ -14,7 +14,7 @@ from conftest import TINY
 
 from neurokit import NeurokitError, load_recipe
 from neurokit.pipeline import Outcome, execute
-from neurokit.run import Run
+from neurokit.run_folder import Run
 
 SHORT = ["train.epochs=1", "train.steps_per_epoch=2"]
 

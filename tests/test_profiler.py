@@ -14,7 +14,7 @@ from torch_tb_profiler.profiler.data import RunProfileData  # type: ignore[impor
 from neurokit import NeurokitError, hookimpl, load_recipe
 from neurokit.observers.profiler import Profiler, _Plan
 from neurokit.pipeline import execute
-from neurokit.run import Run
+from neurokit.run_folder import Run
 
 pytestmark = pytest.mark.filterwarnings("error:Incorrect schedule")
 

@@ -16,7 +16,7 @@ from neurokit import load_recipe, track
 from neurokit.observers import progress as observer
 from neurokit.observers.progress import ProgressBar
 from neurokit.progress import listening
-from neurokit.run import Run
+from neurokit.run_folder import Run
 
 
 def test_without_a_listener_it_only_iterates() -> None:

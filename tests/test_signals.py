@@ -29,7 +29,7 @@ from neurokit.checkpoint import Checkpoint
 from neurokit.hooks import hook_manager
 from neurokit.pipeline import execute
 from neurokit.plan import make_plan
-from neurokit.run import Interrupted, Preempted, Run
+from neurokit.run_folder import Interrupted, Preempted, Run
 from neurokit.stopping import (
     StopRequested,
     heeding_signals,

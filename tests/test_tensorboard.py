@@ -25,7 +25,7 @@ from neurokit.components.targets import Affinity3
 from neurokit.observers.pictures import pictures
 from neurokit.observers.tensorboard import TensorBoard
 from neurokit.pipeline import execute
-from neurokit.run import Run
+from neurokit.run_folder import Run
 
 
 @pytest.fixture

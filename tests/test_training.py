@@ -18,7 +18,7 @@ from frail import assert_same, equal, frail_installed, frail_recipe, status, tra
 from neurokit import NeurokitError, hookimpl, load_recipe
 from neurokit.checkpoint import Checkpoint
 from neurokit.pipeline import execute
-from neurokit.run import Interrupted, Run
+from neurokit.run_folder import Interrupted, Run
 from neurokit.samples import Samples
 from neurokit.sampling import SampleRandom
 from neurokit.schema import Recipe

@@ -30,7 +30,7 @@ from neurokit import NeurokitError, hookimpl, load_recipe
 from neurokit.cli import main
 from neurokit.pipeline import Outcome, execute
 from neurokit.recipe import to_toml
-from neurokit.run import Interrupted, Preempted
+from neurokit.run_folder import Interrupted, Preempted
 from neurokit.tuning.worker import _PROGRAM, Worker
 
 FINE_FIXED = "tune.space.decoder={level={}}"

@@ -15,7 +15,7 @@ from neurokit import NeurokitError, hookimpl, progress
 from neurokit.checkpoint import Checkpoint
 from neurokit.pipeline import execute
 from neurokit.plan import make_plan
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.samples import Samples
 from neurokit.sampling import SampleRandom
 from neurokit.schema import Recipe

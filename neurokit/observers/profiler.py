@@ -10,7 +10,7 @@ from attrs import frozen
 from rich.console import Console
 
 from neurokit.hooks import hookimpl
-from neurokit.run import Run
+from neurokit.run_folder import Run
 
 if TYPE_CHECKING:
     from torch.profiler import ProfilerAction, profile

@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 from neurokit.hooks import hookimpl
-from neurokit.run import Run
+from neurokit.run_folder import Run
 
 _SECONDS_BETWEEN_LINES = 15.0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from neurokit.hooks import hookimpl
 from neurokit.previews import Preview
-from neurokit.run import Run
+from neurokit.run_folder import Run
 
 if TYPE_CHECKING:
     from neurokit.observers.event_file import EventFile

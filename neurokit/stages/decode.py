@@ -7,16 +7,20 @@ from typing import Any
 
 from neurokit.prediction import DATASET, Prediction
 from neurokit.recipe import fingerprint, to_table
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.stages.reuse import stored_fingerprint
-from neurokit.volumes import StoredArray, open_array, write_array
+from neurokit.volumes import StoredArray, Volume, open_array, write_array
 
 
-def decode(run: Run, prediction: Prediction, source: str, out: Path) -> StoredArray:
+def decode(
+    run: Run, checkpoint: Path, volume: Volume, prediction: Prediction, source: str, out: Path
+) -> StoredArray:
     """The segmentation of a prediction, at `out`.
 
     Args:
         run: holds the recipe.
+        checkpoint: that predicted; the file names it, and the volume.
+        volume: that was predicted.
         prediction: of the whole volume.
         source: fingerprint of what the prediction was made from.
         out: an HDF5 file, kept if it is there already and was made from the same.
@@ -29,6 +33,8 @@ def decode(run: Run, prediction: Prediction, source: str, out: Path) -> StoredAr
             segmentation = run.recipe.decoder.decode(prediction)
             attributes: dict[str, Any] = {
                 "fingerprint": inputs,
+                "checkpoint": str(checkpoint),
+                "volume": volume.name,
                 "voxel_size_nm": prediction.voxel_size_nm,
                 "neurons": int(segmentation.max(initial=0)),
             }

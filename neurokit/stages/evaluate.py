@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurokit.atomic import write_text
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.scores import mean_scores, scores_of
 from neurokit.volumes import StoredArray, Volume
 

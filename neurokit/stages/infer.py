@@ -18,7 +18,7 @@ from neurokit.device import (
 from neurokit.errors import NeurokitError
 from neurokit.prediction import DATASET, Prediction
 from neurokit.recipe import fingerprint, to_table
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.stages.reuse import stored_fingerprint, weights_fingerprint
 from neurokit.volumes import Volume
 

@@ -15,7 +15,7 @@ from neurokit.errors import NeurokitError
 from neurokit.kinds import Target
 from neurokit.recipe import fingerprint, to_table
 from neurokit.registry import installed
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.stages.reuse import stored_fingerprint
 from neurokit.tuning.locks import taking_turns
 from neurokit.volumes import Volume, open_array, write_array

@@ -12,7 +12,7 @@ from neurokit.checkpoint import Checkpoint
 from neurokit.distributed import agreed, lost_another
 from neurokit.errors import NeurokitError
 from neurokit.progress import track
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.samples import Samples
 from neurokit.stages.prepare import prepare
 from neurokit.stages.validate import Validation

@@ -14,7 +14,7 @@ from attrs import asdict, evolve, frozen
 from neurokit.errors import NeurokitError, first_line
 from neurokit.recipe import load_recipe, to_table, to_toml
 from neurokit.registry import installed
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.schema import Recipe
 from neurokit.stages.reuse import stored_fingerprint
 from neurokit.stopping import noting_interrupts, stop_if_asked

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from neurokit import progress
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.samples import Samples
 from neurokit.scores import mean_scores, scores_of
 from neurokit.stopping import StopRequested, stop_if_asked

@@ -16,7 +16,7 @@ from neurokit.hooks import GROUP, HookOffer
 from neurokit.previews import Preview
 from neurokit.recipe import load_recipe
 from neurokit.registry import first_line
-from neurokit.run import Run
+from neurokit.run_folder import Run
 from neurokit.testing.findings import doing, violations
 from neurokit.testing.surroundings import Surroundings
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from neurokit import NeurokitError, hookimpl, load_recipe
-from neurokit.run import Interrupted, Run, is_run, own_recipe, run_of_checkpoint
+from neurokit.run_folder import Interrupted, Run, is_run, own_recipe, run_of_checkpoint
 from neurokit.schema import Recipe
 
 
@@ -157,7 +157,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from neurokit import load_recipe
-from neurokit.run import Run, log
+from neurokit.run_folder import Run, log
 run = Run.create(load_recipe("tiny.toml"))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))

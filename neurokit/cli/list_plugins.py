@@ -1,0 +1,85 @@
+"""`neurokit list-plugins`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import click
+
+from neurokit.cli.conventions import EPILOG, errors_in_one_line
+from neurokit.errors import NeurokitError
+
+
+@click.command("list-plugins", epilog=EPILOG)
+@click.option("--kind", help="Only components of this kind.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a component cannot be loaded.")
+def list_plugins(kind: str | None, as_json: bool, strict: bool) -> None:
+    """List the installed components: where from, of which kind, what they are."""
+    with errors_in_one_line():
+        rows = _listing(kind)
+        if as_json:
+            click.echo(json.dumps(rows, indent=2))
+        else:
+            _print_listing(rows)
+        if strict and any(row["error"] for row in rows):
+            sys.exit(1)
+
+
+def _listing(kind: str | None) -> list[dict[str, str | None]]:
+    from neurokit.hooks import offered_hooks
+    from neurokit.kinds import KINDS
+    from neurokit.registry import first_line, installed
+
+    kinds = [*KINDS, "hook"]
+    if kind is not None and kind not in kinds:
+        raise click.UsageError(f"there is no kind '{kind}'; there are {', '.join(kinds)}")
+    registry = installed()
+    rows = []
+    offers: list[tuple[str, Any, Callable[[], Any]]] = [
+        (offer.kind, offer, partial(registry.load, offer)) for offer in registry.offers
+    ]
+    offers += [("hook", offer, offer.load) for offer in offered_hooks()]
+    for its_kind, offer, load in offers:
+        if kind not in (None, its_kind):
+            continue
+        summary, error = "", None
+        try:
+            loaded = load()
+            documented = isinstance(loaded, type | ModuleType)
+            summary = first_line(loaded if documented else type(loaded))
+        except NeurokitError as problem:
+            error = str(problem)
+        rows.append(
+            {
+                "kind": its_kind,
+                "name": offer.name,
+                "package": offer.distribution,
+                "version": offer.version,
+                "summary": summary,
+                "error": error,
+            }
+        )
+    return rows
+
+
+def _print_listing(rows: list[dict[str, str | None]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("kind", "name", "package"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what it is")
+    for row in rows:
+        summary = Text(row["error"], style="red") if row["error"] else Text(row["summary"] or "")
+        package = f"{row['package']} {row['version']}"
+        table.add_row(Text(row["kind"] or ""), Text(row["name"] or ""), Text(package), summary)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)

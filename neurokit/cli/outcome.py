@@ -1,0 +1,53 @@
+"""What `neurokit run` prints at the end."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def print_outcome(outcome: Any) -> None:
+    """Print scores, or the best settings, and where everything lies."""
+    if outcome.found is not None:
+        _print_found(outcome.found, outcome.checkpoint)
+        return
+    if outcome.scores is not None:
+        width = max(len(key) for key in outcome.scores["mean"])
+        for warning in outcome.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        for volume, scores in outcome.scores["volumes"].items():
+            click.echo(f"\nscores of {volume}")
+            for key, value in scores.items():
+                click.echo(f"  {key:{width}}  {value:.4f}")
+    elif outcome.unscored is not None:
+        click.echo(f"\nnothing was scored: {outcome.unscored}")
+    click.echo("\nresults")
+    for file in [outcome.checkpoint, *outcome.segmentations]:
+        click.echo(f"  {file}")
+    if outcome.scores is not None:
+        step = outcome.scores["step"]
+        click.echo(f"  {outcome.folder / f'results_step={step}' / 'metrics.json'}")
+
+
+def _print_found(found: Any, checkpoint: Path) -> None:
+    best = found.best
+    trials = "the only trial" if found.done == 1 else f"the best of {found.done} trials"
+    click.echo(f"\n{trials} on {', '.join(found.volumes)} is trial {best.number}")
+    scores = {found.headline: best.value} | best.scores
+    width = max(map(len, [*scores, *best.settings]))
+    for key, value in scores.items():
+        click.echo(f"  {key:{width}}  {value:.4f}")
+    click.echo("\nits settings")
+    for key, value in best.settings.items():
+        click.echo(f"  {key:{width}}  {json.dumps(value)}")
+    click.echo("\nresults")
+    for file in found.files:
+        click.echo(f"  {file}")
+    test = ["neurokit", "run", str(found.files[0]), "--mode", "test", "--checkpoint"]
+    click.echo(f"\ntest with: {shlex.join([*test, str(checkpoint)])}")
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}", err=True)
