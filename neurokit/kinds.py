@@ -9,7 +9,7 @@ first line of its docstring is its listing. Arrays carry their axes in their nam
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from neurokit.fetching import RemoteFile
     from neurokit.graph.fragments import Agglomeration
     from neurokit.prediction import Prediction
     from neurokit.sampling import Batch, SampleRandom
@@ -31,6 +32,54 @@ class Kind(ABC):
     """Base of all kinds; `kind` is the word users see, and the end of the entry-point group."""
 
     kind: ClassVar[str]
+
+
+class Archive(Kind):
+    """Public data that can be fetched.
+
+    An archive declares what it is; `neurokit fetch` downloads, checks and unpacks it. It has no
+    place in a recipe: its parameters are given on the command line.
+    """
+
+    kind = "archive"
+    licence: ClassVar[str]
+    citation: ClassVar[str]
+    """What to cite where the data are used."""
+    page: ClassVar[str]
+    """The address of a page that tells of the data."""
+    folder: ClassVar[str]
+    """Where the data are put, by default; relative to the working directory."""
+    size: ClassVar[str]
+    """How much is downloaded, in words, so that a listing needs no network."""
+    contents: ClassVar[tuple[str, ...]] = ()
+    """What `unpack` makes; where it is empty, files are kept as they are downloaded."""
+    unpacked_bytes: ClassVar[int] = 0
+    """About how much space the contents take, so that a full disk shows beforehand."""
+    lacks: ClassVar[str] = ""
+    """What one may expect and will not find, in sentences."""
+    commands: ClassVar[Mapping[str, str]] = {}
+    """What can be done with the data, in words, and the command that does it."""
+
+    @abstractmethod
+    def files(self) -> Sequence[RemoteFile]:
+        """What is downloaded, in a fixed order; no two files have the same path.
+
+        Raises:
+            NeurokitError: the host must be asked for it, and does not answer.
+        """
+
+    def unpack(self, downloaded: Sequence[Path], folder: Path) -> None:
+        """Make the `contents` in an empty folder, of the downloaded files in the order of `files`.
+
+        Where nothing else is said, they are taken out of zip archives by their names, whatever
+        folders these have inside.
+
+        Raises:
+            NeurokitError: a file is damaged, or holds something else.
+        """
+        from neurokit.fetching import take_members
+
+        take_members(downloaded, self.contents, folder)
 
 
 class Dataset(Kind):
@@ -226,6 +275,7 @@ class Metric(Kind):
 KINDS: dict[str, type[Kind]] = {
     kind.kind: kind
     for kind in (
+        Archive,
         Dataset,
         Augmentation,
         Target,

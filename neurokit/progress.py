@@ -17,22 +17,23 @@ Listener = Callable[[str, int, int], None]
 _listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)
 
 
-def track(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+def track(items: Iterable[T], what: str, total: int, done: int = 0) -> Iterator[T]:
     """Iterate, reporting each finished item.
 
     Args:
         items: what to iterate over.
         what: what one item is, in the plural: "windows".
         total: how many there are.
+        done: how many of them were done before, and are not among `items`.
     """
     report = _listener.get()
     if report is None:
         yield from items
         return
-    report(what, 0, total)
-    for done, item in enumerate(items, 1):
+    report(what, done, total)
+    for count, item in enumerate(items, done + 1):
         yield item
-        report(what, done, total)
+        report(what, count, total)
 
 
 @contextmanager

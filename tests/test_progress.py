@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from neurokit import load_recipe, track
-from neurokit.observers import progress as observer
+from neurokit.observers.bar import Bar, duration, standard_error
 from neurokit.observers.progress import ProgressBar
 from neurokit.progress import listening
 from neurokit.run_folder import Run
@@ -141,6 +141,50 @@ def test_a_failure_takes_the_bar_away(run: Run) -> None:
     assert bar._bar is None
 
 
+def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: Iterator[float] = iter(range(0, 10**6, 10))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setenv("TERM", "dumb")
+    text = io.StringIO()
+    bar = Bar(Console(file=text, force_terminal=True), "train")
+    for done in range(4):
+        bar.update("steps", done, 3)
+    bar.close()
+    assert "train: 3/3 steps, " in text.getvalue()
+    assert "\x1b" not in text.getvalue()
+
+
+def test_colours_that_are_asked_for_redraw_nothing_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    bar = Bar(standard_error(), "train")
+    for done in range(4):
+        bar.update("steps", done, 3)
+    bar.close()
+    assert capsys.readouterr().err == ""
+
+
+def test_what_was_done_before_does_not_count_for_the_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    text = io.StringIO()
+    bar = Bar(Console(file=text, width=200), "snemi3d", rates=True)
+    bar.update("MB", 100, 186)
+    now[0] = 20.0
+    bar.update("MB", 100, 186)  # nothing has arrived yet
+    bar.update("MB", 110, 186)
+    bar.update("MB unpacked", 0, 400)
+    now[0] = 40.0
+    bar.update("MB unpacked", 100, 400, "a note")
+    assert text.getvalue() == (
+        "snemi3d: 110/186 MB, 2 min 32 s left, 0.5 MB/s\n"
+        "snemi3d: 100/400 MB unpacked, 1 min 00 s left, 5.0 MB/s  a note\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
@@ -152,4 +196,4 @@ def test_a_failure_takes_the_bar_away(run: Run) -> None:
     ],
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
-    assert observer._duration(seconds) == words
+    assert duration(seconds) == words

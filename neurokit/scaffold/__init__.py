@@ -1,7 +1,7 @@
 """Scaffold: a plugin package to begin with, one working component of a kind in it.
 
 The package is rendered from the files in `templates/`: for each kind a component, its tests and,
-but for a hook, a recipe; and what all packages share.
+where the kind has a place in recipes, a recipe; and what all packages share.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ _TABLES = {
     "augmentation": "[[train.augmentations]]",
     "metric": "[[metrics]]",
 }
+
+
+_WITHOUT_RECIPE = ("archive", "hook")
 
 
 def new_plugin(name: str, kind: str, folder: Path) -> Path:
@@ -93,8 +96,8 @@ def _files(names: Names, kind: str) -> dict[str, str]:
         f"tests/test_{names.name}.py": _rendered(f"{kind}_test.py", values),
         "pyproject.toml": _rendered("pyproject.toml", values),
     }
-    if kind == "hook":
-        values["usage"] = _rendered("hook_usage.md", values).strip()
+    if kind in _WITHOUT_RECIPE:
+        values["usage"] = _rendered(f"{kind}_usage.md", values).strip()
     else:
         values["usage"] = _rendered("usage.md", values).strip()
         values["recipe"] = _rendered(f"{kind}.toml", values).strip()

@@ -35,8 +35,8 @@ Setting = Literal[
 Split = Literal["train", "val", "test"]
 
 _HINT = """
-get it: s3://nisb at https://s3.nexus.mpcdf.mpg.de:443, anonymous (CC BY-SA 4.0), with the same \
-folders; a cube of the setting base is 27 um wide, and all of NISB some 3 TB
+get it: neurokit fetch nisb split=val, and so on (CC BY-SA 4.0); a cube of the setting base is 27 \
+um wide, and all of NISB some 3 TB
 without it: neurokit run neurokit_nisb:nisb_demo.toml trains on synthetic tissue"""
 
 

@@ -175,8 +175,8 @@ def test_skeletons_of_the_newer_file(tmp_path: Path) -> None:
 def test_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     hint = (
-        "\nget it: s3://nisb at https://s3.nexus.mpcdf.mpg.de:443, anonymous (CC BY-SA 4.0), with "
-        "the same folders; a cube of the setting base is 27 um wide, and all of NISB some 3 TB"
+        "\nget it: neurokit fetch nisb split=val, and so on (CC BY-SA 4.0); a cube of the setting "
+        "base is 27 um wide, and all of NISB some 3 TB"
         "\nwithout it: neurokit run neurokit_nisb:nisb_demo.toml trains on synthetic tissue"
     )
     with pytest.raises(NeurokitError) as caught:

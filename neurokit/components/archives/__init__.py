@@ -1,0 +1,1 @@
+"""Archives: public data, and where to get them."""
