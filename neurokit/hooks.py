@@ -52,7 +52,7 @@ class Specification:
 
     @hookspec
     def stage_started(self, run: Run, stage: str) -> None:
-        """`stage` is prepare, train, infer, decode, evaluate or tune."""
+        """`stage` is prepare, train, infer, decode, evaluate, thresholds or tune."""
 
     @hookspec
     def progress(self, run: Run, stage: str, what: str, done: int, total: int) -> None:

@@ -1,0 +1,155 @@
+"""Scored: what the scores of a test are, how they were computed, and what to mind."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import attrs
+from attrs import frozen
+from markupsafe import Markup
+
+from neurokit.kinds import Metric
+from neurokit.params import declared_param
+from neurokit.recipe import to_table
+from neurokit.registry import installed
+from neurokit.reporting.words import paragraphs
+from neurokit.results import Results
+from neurokit.schema import Recipe
+from neurokit.scores import score_suffixes
+
+_DIRECTIONS = {True: "higher is better", False: "lower is better"}
+
+
+@frozen
+class Score:
+    """A score of each volume.
+
+    Attributes:
+        name: its key in `metrics.json`.
+        direction: which values are better; empty for what is not a metric's headline.
+        mean: over the volumes that have it.
+        values: of each volume, in their order; None where it has none.
+    """
+
+    name: str
+    direction: str
+    mean: float
+    values: list[float | None]
+
+
+@frozen
+class MetricView:
+    """A metric, and how it computes its scores.
+
+    Attributes:
+        use: its name in a recipe.
+        origin: the distribution that it comes from.
+        headline: the score that one number stands for.
+        about: its documentation, by paragraphs.
+        settings: each parameter's name, value and meaning.
+        truth: what of a volume it scores against.
+        direction: which scores are better.
+    """
+
+    use: str
+    origin: str
+    headline: str
+    about: list[Markup]
+    settings: list[tuple[str, str, str]]
+    truth: str
+    direction: str
+
+
+def scores_in(results: Results, recipe: Recipe) -> list[Score]:
+    """Every score of a test, the headlines of the recipe's metrics first."""
+    directions = headline_directions(recipe)
+    names = sorted(results.mean, key=lambda name: name not in directions)
+    return [
+        Score(
+            name,
+            directions.get(name, ""),
+            results.mean[name],
+            [volume.scores.get(name) for volume in results.volumes],
+        )
+        for name in names
+    ]
+
+
+def headline_directions(recipe: Recipe) -> dict[str, str]:
+    """Which values are better, by the headlines of a recipe's metrics."""
+    return {
+        f"{metric.headline}{suffix}": _DIRECTIONS[metric.higher_is_better]
+        for metric, suffix in zip(recipe.metrics, score_suffixes(recipe.metrics), strict=True)
+    }
+
+
+def metric_views(recipe: Recipe) -> list[MetricView]:
+    """Each metric of a recipe, in its order."""
+    names = headline_directions(recipe)
+    found = []
+    for metric, headline in zip(recipe.metrics, names, strict=True):
+        use = installed().name_of(type(metric))
+        found.append(
+            MetricView(
+                use,
+                installed().find("metric", use).origin,
+                headline,
+                paragraphs(type(metric)),
+                _settings(metric),
+                metric.truth,
+                names[headline],
+            )
+        )
+    return found
+
+
+def notes(run: Path, results: Results, recipe: Recipe) -> list[str]:
+    """What makes scores less than they seem."""
+    found = []
+    data = recipe.data
+    if not recipe.metrics:
+        found.append("Nothing was scored: the recipe names no metrics.")
+    elif not results.mean:
+        truths = " or ".join(sorted({metric.truth for metric in recipe.metrics}))
+        found.append(f"Nothing was scored: the test volume has no {truths}.")
+    if data.test is not None and data.test == data.train:
+        found.append("The network was trained on the very volume that is scored: this is no test.")
+    if data.test is not None and data.test == data.validation:
+        found.append(
+            "The test volume is the validation volume, too: whatever was chosen by looking at the "
+            "validation was chosen on it."
+        )
+    if _tuned_decoder(run) == _plain(to_table(recipe.decoder)):
+        on_test = data.validation is None or data.validation == data.test
+        where = "this very volume, so that the scores are no test" if on_test else "the validation"
+        found.append(f"The decoder's settings were found by a search, which scored on {where}.")
+    return found
+
+
+def _settings(metric: Metric) -> list[tuple[str, str, str]]:
+    """The parameters of a metric: name, value, and what it means."""
+    return [
+        (field.name, str(getattr(metric, field.name)), declared_param(field).help)
+        for field in attrs.fields(type(metric))  # type: ignore[arg-type]  # every component is one
+        if field.init
+    ]
+
+
+def _tuned_decoder(run: Path) -> Any:
+    """The decoder that a search of the run found best; None without one."""
+    try:
+        with (run / "tune" / "best.toml").open("rb") as file:
+            return _plain(tomllib.load(file).get("decoder"))
+    except (OSError, ValueError):
+        return None
+
+
+def _plain(value: Any) -> Any:
+    """A value without the difference between 1 and 1.0, or between lists and tuples."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
