@@ -1,7 +1,7 @@
 """Checkpoints: everything that continuing a training, or using its network, needs.
 
 A checkpoint holds tensors and plain values only and is loaded as such, so a file from a stranger
-cannot run code.
+cannot run code. `neurokit.weights` takes from it what predicts.
 """
 
 from __future__ import annotations
@@ -114,27 +114,39 @@ class Checkpoint:
         """The weights to predict with: the averaged ones, where they were kept."""
         return self.averaged or self.model
 
-    def restore_model(self, module: nn.Module, path: Path, *, averaged: bool = False) -> None:
-        """Give `module` the checkpoint's weights, or `best_weights` if the averaged are asked for.
+    def restore_model(self, module: nn.Module, path: Path) -> None:
+        """Give `module` the weights that the training goes on with.
 
         Raises:
             NeurokitError: the checkpoint is of another architecture.
         """
-        weights = self.best_weights if averaged else self.model
-        expected = module.state_dict()
-        for name in [*expected, *weights]:
-            ours, theirs = expected.get(name), weights.get(name)
-            if ours is None or theirs is None or ours.shape != theirs.shape:
-                raise NeurokitError(
-                    f"the checkpoint {path} is of another architecture: its '{name}' is "
-                    f"{_size(theirs)}, the recipe's is {_size(ours)}; use the recipe it was "
-                    f"trained with"
-                )
-        module.load_state_dict(weights)
+        require_fitting(module, self.model, f"the checkpoint {path}")
+        module.load_state_dict(self.model)
 
 
 _NAMES = tuple(attribute.name for attribute in Checkpoint.__attrs_attrs__)
 _OF_FORMAT_1 = _NAMES[: _NAMES.index("averaged")]
+
+
+def require_fitting(module: nn.Module, weights: dict[str, torch.Tensor], whose: str) -> None:
+    """Refuse weights whose names or sizes are not those of the module's own.
+
+    Args:
+        module: may be on the meta device.
+        weights: by name.
+        whose: what a message calls them: "the checkpoint last.ckpt".
+
+    Raises:
+        NeurokitError: they are of another architecture.
+    """
+    expected = module.state_dict()
+    for name in [*expected, *weights]:
+        ours, theirs = expected.get(name), weights.get(name)
+        if ours is None or theirs is None or ours.shape != theirs.shape:
+            raise NeurokitError(
+                f"{whose} is of another architecture: its {name!r} is {_size(theirs)}, the "
+                f"recipe's is {_size(ours)}; use the recipe it was trained with"
+            )
 
 
 def _size(tensor: torch.Tensor | None) -> str:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from neurokit.atomic import write_text
-from neurokit.checkpoint import Checkpoint
 from neurokit.distributed import World, first_said, joined, part, world
 from neurokit.errors import NeurokitError
 from neurokit.plan import Mode, Plan, make_plan
+from neurokit.prediction import Prediction
 from neurokit.recipe import to_table, to_toml
 from neurokit.results import PREDICTION, SCORES, SEGMENTATION
 from neurokit.run_folder import Run, run_of_checkpoint
@@ -24,10 +24,13 @@ from neurokit.stages.decode import decode
 from neurokit.stages.evaluate import evaluate
 from neurokit.stages.infer import infer
 from neurokit.stages.reuse import stored_fingerprint
+from neurokit.stages.thresholds import THRESHOLDS, sharing, thresholds
 from neurokit.stages.train import train
 from neurokit.stopping import heeding_signals
 from neurokit.tuning.locks import taking_turns
 from neurokit.volumes import StoredArray, Volume
+from neurokit.weights import Weights
+from neurokit.weights import load as load_weights
 
 if TYPE_CHECKING:
     from neurokit.tuning.report import Found
@@ -58,12 +61,43 @@ class Outcome:
     found: Found | None = None
     warnings: Sequence[str] = ()
 
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the run, resolved.
+
+        Raises:
+            NeurokitError: a component of it is not installed any more.
+        """
+        return Run.open(self.folder).recipe
+
+    @property
+    def report(self) -> Path | None:
+        """The page that shows the run, where one was written."""
+        page = self.folder / "report.html"
+        return page if page.is_file() else None
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from neurokit.reporting.page import summary_html
+
+        return summary_html(self.folder)
+
+
+@frozen
+class _Tested:
+    """What a test made of a volume, and the file of its segmentation."""
+
+    volume: Volume
+    prediction: Prediction
+    segmentation: StoredArray
+    file: Path
+
 
 def execute(
     recipe: Recipe,
     mode: Mode = "all",
     *,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     resume: Path | None = None,
     outputs: Path = Path("outputs"),
     plugins: list[object] | None = None,
@@ -74,7 +108,8 @@ def execute(
         recipe: resolved.
         mode: train, test (predict, decode and score), all of these, or tune (predict, and search
             the decoder's settings).
-        checkpoint: to test or tune with; or, when training, to start from the weights of.
+        checkpoint: what to test or tune with, or, when training, to start from: all that
+            `neurokit.weights.load` takes.
         resume: the folder of a run to go on with.
         outputs: where new runs are put.
         plugins: hooks that are told of the run.
@@ -92,7 +127,7 @@ def execute(
 def _execute(
     recipe: Recipe,
     mode: Mode,
-    checkpoint: Path | None,
+    checkpoint: str | Path | None,
     resume: Path | None,
     outputs: Path,
     plugins: list[object] | None,
@@ -112,28 +147,28 @@ def _execute(
             )
         else:
             _refuse_another_training(kept, recipe)
-    plan = make_plan(recipe, mode, checkpoint)
+    weights = None if checkpoint is None else load_weights(checkpoint)
+    plan = make_plan(recipe, mode, weights)
     if trained_before:
-        assert checkpoint is not None
-        run = _run(recipe, mode, checkpoint, resume, outputs, plugins)
+        assert weights is not None
+        folder = resume or run_of_checkpoint(weights.path)
+        run = _run(recipe, folder, outputs, plugins)
         with run.recording():
-            return (
-                _tune(run, plan, checkpoint) if mode == "tune" else _finish(run, plan, checkpoint)
-            )
+            return _tune(run, plan, weights) if mode == "tune" else _finish(run, plan, weights)
     with joined(plan.device) as place:
-        make = partial(_run, recipe, mode, checkpoint, resume, outputs, plugins)
+        make = partial(_run, recipe, resume, outputs, plugins)
         run = _run_of_all(make, recipe, place)
         with run.recording():
-            trained = train(run, plan.train, checkpoint, plan.validation)
+            trained = train(run, plan.train, weights, plan.validation)
             part()
             if not run.leads:
                 return _trained(run, trained)
-            return _finish(run, plan, trained)
+            return _finish(run, plan, Weights.of_checkpoint(trained))
 
 
-def _finish(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
+def _finish(run: Run, plan: Plan, weights: Weights) -> Outcome:
     """Test the network if that is asked for, and tell the hooks that all is done."""
-    outcome = _test(run, plan, checkpoint) if plan.test else _trained(run, checkpoint)
+    outcome = _test(run, plan, weights) if plan.test else _trained(run, weights.path)
     run.hooks.hook.run_finished(run=run, scores=outcome.scores or {})
     return outcome
 
@@ -146,19 +181,8 @@ def _run_of_all(make: Callable[[], Run], recipe: Recipe, place: World) -> Run:
     return run or Run(Path(folder), recipe, leads=False)
 
 
-def _run(
-    recipe: Recipe,
-    mode: Mode,
-    checkpoint: Path | None,
-    resume: Path | None,
-    outputs: Path,
-    plugins: list[object] | None,
-) -> Run:
-    """The run that is continued, or whose checkpoint is tested or tuned with, or a new one."""
-    if resume is not None:
-        return Run.open(resume, recipe, plugins)
-    trains = mode in ("all", "train")
-    folder = run_of_checkpoint(checkpoint) if checkpoint is not None and not trains else None
+def _run(recipe: Recipe, folder: Path | None, outputs: Path, plugins: list[object] | None) -> Run:
+    """The run that lies in a folder, or a new one."""
     if folder is not None:
         return Run.open(folder, recipe, plugins)
     return Run.create(recipe, outputs, plugins)
@@ -202,40 +226,52 @@ def _trained(run: Run, checkpoint: Path) -> Outcome:
     return Outcome(run.folder, checkpoint, [], None, None)
 
 
-def _test(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
+def _test(run: Run, plan: Plan, weights: Weights) -> Outcome:
     """Predict, decode and score every test volume."""
-    step = Checkpoint.load(checkpoint).step
-    folder = run.results(step)
+    folder = run.results(weights.step)
     # Whatever happens now, scores of an earlier test must not pass for this one's.
     (folder / SCORES).unlink(missing_ok=True)
-    results: list[tuple[Volume, StoredArray]] = []
-    files = []
-    for volume in plan.test:
-        place = _place(folder, volume, plan.test)
-        predicted = place / PREDICTION
-        files.append(place / SEGMENTATION)
-        prediction = infer(run, checkpoint, volume, predicted)
-        source = stored_fingerprint(predicted)
-        assert source is not None
-        results.append((volume, decode(run, checkpoint, volume, prediction, source, files[-1])))
-    # A test may decode otherwise than the run's own recipe says.
-    write_text(folder / "recipe.toml", to_toml(run.recipe))
-    metrics = run.recipe.metrics
-    if not metrics:
-        return Outcome(run.folder, checkpoint, files, None, "the recipe names no metrics")
-    scored = [
-        (volume, found)
-        for volume, found in results
-        if any(has_truth(volume, metric) for metric in metrics)
-    ]
-    if not scored:
-        missing = " or ".join(sorted({metric.truth for metric in metrics}))
-        return Outcome(run.folder, checkpoint, files, None, f"the test volume has no {missing}")
-    scores = evaluate(run, checkpoint, step, scored, folder / SCORES)
-    lacking = left_out(metrics, plan.test)
-    for line in lacking:
+    with sharing(run.recipe, plan.test, folder):
+        tested = [_decoded(run, weights, volume, folder, plan) for volume in plan.test]
+        # A test may decode otherwise than the run's own recipe says.
+        write_text(folder / "recipe.toml", to_toml(run.recipe))
+        return _scored(run, weights, plan, tested)
+
+
+def _decoded(run: Run, weights: Weights, volume: Volume, folder: Path, plan: Plan) -> _Tested:
+    """Predict and decode one of the test volumes."""
+    place = _place(folder, volume, plan.test)
+    prediction = infer(run, weights, volume, place / PREDICTION)
+    source = stored_fingerprint(place / PREDICTION)
+    assert source is not None
+    file = place / SEGMENTATION
+    segmentation = decode(run, weights, volume, prediction, source, file)
+    return _Tested(volume, prediction, segmentation, file)
+
+
+def _scored(run: Run, weights: Weights, plan: Plan, tested: Sequence[_Tested]) -> Outcome:
+    """Score what can be scored, at the decoder's threshold and at others."""
+    folder, metrics = run.results(weights.step), run.recipe.metrics
+    files = [each.file for each in tested]
+    sizes = [weights.size_warning(volume) for volume in plan.test]
+    warnings = (*filter(None, sizes), *left_out(metrics, plan.test))
+    for line in warnings:
         log.warning(line)
-    return Outcome(run.folder, checkpoint, files, scores, None, warnings=lacking)
+    scored = [each for each in tested if any(has_truth(each.volume, metric) for metric in metrics)]
+    if not scored:
+        (folder / THRESHOLDS).unlink(missing_ok=True)
+        missing = " or ".join(sorted({metric.truth for metric in metrics}))
+        why = f"the test volume has no {missing}" if metrics else "the recipe names no metrics"
+        return Outcome(run.folder, weights.path, files, None, why, warnings=warnings)
+    segmented = [(each.volume, each.segmentation) for each in scored]
+    scores = evaluate(run, weights, segmented, folder / SCORES)
+    thresholds(
+        run,
+        [(each.volume, each.prediction) for each in scored],
+        [str(stored_fingerprint(each.file)) for each in scored],
+        folder / THRESHOLDS,
+    )
+    return Outcome(run.folder, weights.path, files, scores, None, warnings=warnings)
 
 
 def _place(folder: Path, volume: Volume, volumes: list[Volume]) -> Path:
@@ -243,12 +279,12 @@ def _place(folder: Path, volume: Volume, volumes: list[Volume]) -> Path:
     return folder if len(volumes) == 1 else folder / volume.name
 
 
-def _tune(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
+def _tune(run: Run, plan: Plan, weights: Weights) -> Outcome:
     """Predict every validation volume, or test volume, and search the decoder's settings."""
     # Its libraries take a while to import, and nothing else needs them.
     from neurokit.stages.tune import Subject, tune
 
-    folder = run.results(Checkpoint.load(checkpoint).step)
+    folder = run.results(weights.step)
     which: Part = "validation" if plan.validation else "test"
     volumes = plan.validation or plan.test
     if which == "validation":
@@ -257,10 +293,10 @@ def _tune(run: Run, plan: Plan, checkpoint: Path) -> Outcome:
     # Of several processes that tune together, one predicts.
     with taking_turns(run.folder / "tune" / ".prediction.lock", stops=True):
         for volume, file in zip(volumes, files, strict=True):
-            infer(run, checkpoint, volume, file)
+            infer(run, weights, volume, file)
     found = tune(run, Subject(which, volumes, files), _warnings(run.recipe, plan))
     run.hooks.hook.run_finished(run=run, scores={})
-    return Outcome(run.folder, checkpoint, [], None, None, found)
+    return Outcome(run.folder, weights.path, [], None, None, found)
 
 
 def _warnings(recipe: Recipe, plan: Plan) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,10 +10,9 @@ import torch
 from attrs import frozen
 
 from neurokit.channels import channel_indices
-from neurokit.checkpoint import Checkpoint
 from neurokit.device import choose_device
 from neurokit.errors import NeurokitError
-from neurokit.kinds import Dataset, Decoder
+from neurokit.kinds import Dataset, Decoder, Model
 from neurokit.recipe import to_table
 from neurokit.registry import installed
 from neurokit.schema import Recipe
@@ -22,6 +21,7 @@ from neurokit.structuring import Invalid, make_converter
 from neurokit.tuning.ranges import Choice, with_settings
 from neurokit.tuning.space import ranges_of, trial_count
 from neurokit.volumes import Volume
+from neurokit.weights import Method, Weights
 
 Mode = Literal["all", "train", "test", "tune"]
 MODES: tuple[Mode, ...] = ("all", "train", "test", "tune")
@@ -45,7 +45,7 @@ class Plan:
     device: torch.device
 
 
-def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Plan:
+def make_plan(recipe: Recipe, mode: Mode, weights: Weights | None = None) -> Plan:
     """Open the volumes and check that they, the network and the decoder fit each other.
 
     Raises:
@@ -53,11 +53,7 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
     """
     device = choose_device(recipe.system)
     channels = recipe.target.channels
-    required = recipe.decoder.required_channels()
-    try:
-        channel_indices(channels, required)
-    except NeurokitError as error:
-        raise NeurokitError(f"the decoder reads what the target does not have: {error}") from error
+    _check_decoder(recipe)
     score_suffixes(recipe.metrics)
     parameters = _check_network(recipe)
     if mode in ("all", "train"):
@@ -81,16 +77,37 @@ def make_plan(recipe: Recipe, mode: Mode, checkpoint: Path | None = None) -> Pla
         recipe.inferer.check(channels, volume)
         if mode == "tune":
             _check_truth(recipe, "validation" if validation else "test", volume)
-    if checkpoint is not None:
-        Checkpoint.load(checkpoint).restore_model(recipe.model.build(1, channels), checkpoint)
+    if weights is not None:
+        weights.check(recipe.model, channels, predicts=not trains)
     return Plan(train, validation, test, parameters, device)
+
+
+def check_method(method: Method, volumes: Sequence[Volume]) -> None:
+    """Check that a network's window, its decoder and some volumes fit each other.
+
+    Raises:
+        NeurokitError: something does not fit.
+    """
+    choose_device(method.system)
+    _check_decoder(method)
+    _check_size(method.model, "the inferer's window", method.inferer.input_size())
+    for volume in volumes:
+        method.inferer.check(method.target.channels, volume)
+
+
+def _check_decoder(method: Recipe | Method) -> None:
+    """Refuse a decoder that reads channels that are not predicted."""
+    try:
+        channel_indices(method.target.channels, method.decoder.required_channels())
+    except NeurokitError as error:
+        raise NeurokitError(f"the decoder reads what the target does not have: {error}") from error
 
 
 def _check_tuning(recipe: Recipe) -> None:
     """Refuse a search for nothing, in nothing, or without an end."""
     if recipe.tune is None:
         raise NeurokitError(
-            "the recipe has no [tune], which says what to search; README.md shows one"
+            "the recipe has no [tune], which says what to search; docs/howto/tune.md shows one"
         )
     if not recipe.metrics:
         raise NeurokitError("the recipe names no metrics, and tuning goes by the first one")
@@ -162,20 +179,21 @@ def _opened(dataset: Dataset | None, part: str) -> list[Volume]:
 
 def _check_network(recipe: Recipe) -> int:
     """Refuse patches and windows that the network cannot take; the number of its parameters."""
-    multiple = recipe.model.size_multiple()
-    sizes = {
-        "train.patch_size": recipe.train.patch_size,
-        "the inferer's window": recipe.inferer.input_size(),
-    }
-    for key, size in sizes.items():
-        if size is not None and any(n % m for n, m in zip(size, multiple, strict=True)):
-            raise NeurokitError(
-                f"{key} {list(size)} must be a multiple of {list(multiple)}, as the network "
-                f"pools by that"
-            )
+    _check_size(recipe.model, "train.patch_size", recipe.train.patch_size)
+    _check_size(recipe.model, "the inferer's window", recipe.inferer.input_size())
     with torch.device("meta"):
         network = recipe.model.build(1, recipe.target.channels)
     return sum(each.numel() for each in network.parameters() if each.requires_grad)
+
+
+def _check_size(model: Model, key: str, size: tuple[int, int, int] | None) -> None:
+    """Refuse inputs that the network's pooling does not divide."""
+    multiple = model.size_multiple()
+    if size is not None and any(n % m for n, m in zip(size, multiple, strict=True)):
+        raise NeurokitError(
+            f"{key} {list(size)} must be a multiple of {list(multiple)}, as the network pools by "
+            f"that"
+        )
 
 
 def _check_labelled_volumes(recipe: Recipe, part: str, volumes: list[Volume]) -> None:

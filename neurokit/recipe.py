@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Sequence
 from importlib import import_module, resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import tomli_w
@@ -22,6 +22,7 @@ from neurokit.structuring import Invalid, Problem, make_converter
 from neurokit.toml_lines import key_lines
 from neurokit.tuning.space import ranges_of
 
+T = TypeVar("T")
 Table = dict[str, Any]
 KeyPath = tuple[str | int, ...]
 Origin = tuple[str, int]
@@ -66,6 +67,37 @@ def load_recipe(
     except Invalid as error:
         raise RecipeError(_described(error.problems, source, Path(file))) from None
     return recipe
+
+
+def structure_table(
+    table: Table,
+    wanted: type[T],
+    name: str,
+    overrides: Sequence[str] = (),
+    registry: Registry | None = None,
+) -> T:
+    """Apply overrides to plain values that are part of a recipe, and structure them.
+
+    No file is read: `extends` is an unknown key here.
+
+    Args:
+        table: plain values, changed by the overrides.
+        wanted: an attrs class whose fields are the tables.
+        name: what messages call the place of the values.
+        overrides: `key.path=value` each, as for `load_recipe`.
+        registry: where components are looked up; by default among the installed ones.
+
+    Raises:
+        RecipeError: with every problem.
+    """
+    source = _Source(table, {})
+    _override(source, overrides)
+    find = (registry or installed()).component
+    try:
+        structured: T = make_converter(find).structure(source.table, wanted)
+    except Invalid as error:
+        raise RecipeError(_described(error.problems, source, Path(name))) from None
+    return structured
 
 
 def to_table(component: Any, registry: Registry | None = None) -> Any:

@@ -3,9 +3,10 @@
 ::
 
     outputs/<name>/<YYYYmmdd-HHMMSS>/
-      recipe.toml  environment.json  run.log
+      recipe.toml  environment.json  run.log  history.jsonl  report.html
       checkpoints/last.ckpt  checkpoints/epoch=012-train_loss_total_epoch=0.1234.ckpt
       results_step=<N>/test_im_prediction.h5  test_im_segmentation.h5  metrics.json  recipe.toml
+                        thresholds.json
       tune/<study>.db  best.toml  trials.csv
 """
 
@@ -88,7 +89,7 @@ class Run:
     @property
     def last_checkpoint(self) -> Path:
         """The checkpoint to continue from."""
-        return self.checkpoints / "last.ckpt"
+        return last_checkpoint(self.folder)
 
     def results(self, step: int) -> Path:
         """Where the results of the checkpoint of an optimizer step lie."""
@@ -240,6 +241,11 @@ def is_run(folder: Path) -> bool:
     return (folder / "recipe.toml").is_file() and (folder / "environment.json").is_file()
 
 
+def last_checkpoint(folder: Path) -> Path:
+    """The checkpoint that the run in a folder goes on from; there is none before training."""
+    return folder / "checkpoints" / "last.ckpt"
+
+
 def run_of_checkpoint(checkpoint: Path) -> Path | None:
     """The folder of the run that a checkpoint lies in, or None where it lies elsewhere."""
     folder = checkpoint.absolute().parent.parent
@@ -256,6 +262,22 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "distributions": dict(sorted(versions.items(), key=lambda each: each[0].lower())),
     }
+
+
+def environment_of(folder: Path) -> dict[str, Any]:
+    """What `environment` gave when the run in a folder began.
+
+    Raises:
+        NeurokitError: the file is damaged.
+    """
+    path = folder / "environment.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NeurokitError(f"{path} cannot be read: {error}") from error
+    if not isinstance(found, dict) or not isinstance(found.get("distributions"), dict):
+        raise NeurokitError(f"{path} does not say which versions the run was made with")
+    return found
 
 
 def _new_folder(parent: Path) -> Path:

@@ -36,6 +36,7 @@ from neurokit.recipe import to_toml
 from neurokit.samples import Samples
 from neurokit.sampling import SampleRandom
 from neurokit.schema import Recipe
+from neurokit.weights import Weights
 
 log = logging.getLogger("neurokit")
 
@@ -147,9 +148,9 @@ class Trainer:
         self.nonfinite = checkpoint.nonfinite
         self.best = [(loss, name) for loss, name in checkpoint.best]
 
-    def start_from(self, checkpoint: Checkpoint, path: Path) -> None:
-        """Take over only the weights of another training, read from `path`."""
-        checkpoint.restore_model(self.network, path, averaged=True)
+    def start_from(self, weights: Weights) -> None:
+        """Take over only what another training learnt."""
+        weights.restore(self.network)
         if self.averaged is not None:
             self.averaged.load_state_dict(self.network.state_dict())
 

@@ -150,10 +150,10 @@ def command(arguments: list[str], said: Path, file_limit: int | None = None) -> 
     import resource
     import signal
 
-    from neurokit import run
+    from neurokit import run_folder
     from neurokit.cli import main
 
-    run.environment = dict
+    run_folder.environment = dict
     descriptor = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)

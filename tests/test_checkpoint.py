@@ -16,6 +16,7 @@ from torch import nn
 
 from neurokit import NeurokitError
 from neurokit.checkpoint import Checkpoint
+from neurokit.weights import Weights
 
 
 def _checkpoint() -> Checkpoint:
@@ -176,18 +177,18 @@ def test_files_of_the_first_format_are_read(tmp_path: Path) -> None:
     assert _same(read.best_weights, read.model)
 
 
-def test_the_averaged_weights_are_the_best() -> None:
-    checkpoint, path = _checkpoint(), Path("a.ckpt")
+def test_the_averaged_weights_are_the_best(tmp_path: Path) -> None:
+    checkpoint, path = _checkpoint(), tmp_path / "a.ckpt"
     network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
     checkpoint.restore_model(network, path)
     assert _same(dict(network.state_dict()), checkpoint.model)
-    checkpoint.restore_model(network, path, averaged=True)
-    assert _same(dict(network.state_dict()), checkpoint.averaged)
-    evolve(checkpoint, averaged={}).restore_model(network, path, averaged=True)
-    assert _same(dict(network.state_dict()), checkpoint.model)
-    small = evolve(checkpoint, averaged={"0.weight": torch.zeros(1)})
-    with pytest.raises(NeurokitError, match=r"its '0.weight' is 1, the recipe's is 2 x 3"):
-        small.restore_model(network, path, averaged=True)
+    assert _same(checkpoint.best_weights, checkpoint.averaged)
+    checkpoint.save(path)
+    assert _same(Weights.of_checkpoint(path).tensors, checkpoint.averaged)
+    plain = evolve(checkpoint, averaged={})
+    assert _same(plain.best_weights, checkpoint.model)
+    plain.save(path)
+    assert _same(Weights.of_checkpoint(path).tensors, checkpoint.model)
 
 
 def test_another_architecture() -> None:

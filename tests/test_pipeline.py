@@ -61,6 +61,7 @@ def test_everything_is_where_it_belongs(work: Path) -> None:
             "results_step=2/recipe.toml",
             "results_step=2/test_im_prediction.h5",
             "results_step=2/test_im_segmentation.h5",
+            "results_step=2/thresholds.json",
             "run.log",
         ]
     )

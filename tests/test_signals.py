@@ -126,6 +126,7 @@ def test_a_signal_while_it_predicts_leaves_nothing_half_written(
         "checkpoints/last.ckpt",
         *best,
         "environment.json",
+        "history.jsonl",
         "recipe.toml",
         "run.log",
     }

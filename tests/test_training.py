@@ -24,6 +24,7 @@ from neurokit.sampling import SampleRandom
 from neurokit.schema import Recipe
 from neurokit.stages.train import train
 from neurokit.trainer import Trainer
+from neurokit.weights import Weights
 
 CPU = torch.device("cpu")
 SMALL = ("train.patch_size=[2,32,32]", "train.batch_size=1", "data.train.shape=[6,40,40]")
@@ -169,7 +170,8 @@ def test_it_starts_from_given_weights(tiny: Path) -> None:
             "optimizer.weight_decay=0",
         )
     )
-    train(second, recipe.data.train.volumes(), first.last_checkpoint)
+    before = Weights.of_checkpoint(first.last_checkpoint)
+    train(second, recipe.data.train.volumes(), before)
     one, other = Checkpoint.load(first.last_checkpoint), Checkpoint.load(second.last_checkpoint)
     weights = [name for name, _ in recipe.model.build(1, recipe.target.channels).named_parameters()]
     assert all(torch.equal(one.model[name], other.model[name]) for name in weights)
@@ -487,7 +489,7 @@ def test_weights_alone_are_taken_over_averaged(frail: Path) -> None:
     first = Run.create(frail_recipe(frail))
     given = trained(first)
     trainer = Trainer.start(frail_recipe(frail))
-    trainer.start_from(given, first.last_checkpoint)
+    trainer.start_from(Weights.of_checkpoint(first.last_checkpoint))
     assert equal(dict(trainer.network.state_dict()), given.averaged)
     assert trainer.averaged is not None
     assert equal(trainer.averaged.state_dict(), given.averaged)

@@ -656,7 +656,7 @@ def test_what_tuning_needs(run: Path) -> None:
     with pytest.raises(NeurokitError) as caught:
         execute(load_recipe("tiny.toml"), "tune", resume=run)
     assert str(caught.value) == (
-        "the recipe has no [tune], which says what to search; README.md shows one"
+        "the recipe has no [tune], which says what to search; docs/howto/tune.md shows one"
     )
     without = "data.validation={use='files', image='flat.h5', voxel_size_nm=[30, 6, 6]}"
     with h5py.File("flat.h5", "w") as file:

@@ -12,10 +12,11 @@ from neurokit.atomic import write_text
 from neurokit.run_folder import Run
 from neurokit.scores import mean_scores, scores_of
 from neurokit.volumes import StoredArray, Volume
+from neurokit.weights import Weights
 
 
 def evaluate(
-    run: Run, checkpoint: Path, step: int, results: list[tuple[Volume, StoredArray]], out: Path
+    run: Run, weights: Weights, results: list[tuple[Volume, StoredArray]], out: Path
 ) -> dict[str, Any]:
     """Score segmentations against their volumes' labels, and write the scores to `out`.
 
@@ -30,8 +31,8 @@ def evaluate(
             for volume, stored in results
         }
         scores = {
-            "checkpoint": str(checkpoint),
-            "step": step,
+            "checkpoint": weights.name,
+            "step": weights.step,
             "mean": mean_scores(volumes.values()),
             "volumes": volumes,
         }

@@ -1,4 +1,4 @@
-"""The inference stage: from a checkpoint and a volume to a prediction."""
+"""The inference stage: from weights and a volume to a prediction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import h5py
 
-from neurokit.checkpoint import Checkpoint
 from neurokit.device import (
     MixedPrecision,
     channels_last,
@@ -19,56 +18,69 @@ from neurokit.errors import NeurokitError
 from neurokit.prediction import DATASET, Prediction
 from neurokit.recipe import fingerprint, to_table
 from neurokit.run_folder import Run
-from neurokit.stages.reuse import stored_fingerprint, weights_fingerprint
+from neurokit.schema import Recipe
+from neurokit.stages.reuse import stored_fingerprint
 from neurokit.volumes import Volume
+from neurokit.weights import Method, Weights
 
 
-def infer(run: Run, checkpoint: Path, volume: Volume, out: Path) -> Prediction:
-    """The prediction of a checkpoint's network for a volume, at `out`.
+def infer(run: Run, weights: Weights, volume: Volume, out: Path) -> Prediction:
+    """The prediction of a network for a volume, at `out`.
 
-    A file that is there already is kept if checkpoint, network, inferer and volume are those it
-    was made with.
+    A file that is there already is kept if weights, network, inferer and volume are those it was
+    made with.
     """
-    recipe = run.recipe
     with run.stage("infer") as stage:
-        state = Checkpoint.load(checkpoint)
-        inputs = fingerprint(
-            weights_fingerprint(state),
-            to_table(recipe.model),
-            to_table(recipe.target),
-            to_table(recipe.inferer),
-            to_table(recipe.system)["precision"],
-            volume.fingerprint,
-        )
-        if stored_fingerprint(out) == inputs:
-            stage.reused = True
-            return Prediction.open(out)
-        use_threads(recipe.system)
-        device = choose_device(recipe.system)
-        channels = recipe.target.channels
-        network = recipe.model.build(1, channels)
-        state.restore_model(network, checkpoint, averaged=True)
-        network = MixedPrecision(
-            channels_last(network.to(device)),
-            choose_precision(recipe.system, device),
-            compiled=wants_compiling(recipe.system, device),
-        )
-        # Under its final name stands only what can be told from stale results.
-        unfinished = out.with_name(f".unfinished_{out.name}")
-        try:
-            recipe.inferer.infer(network.eval(), channels, volume, unfinished)
-            with h5py.File(unfinished, "r+") as file:
-                file[DATASET].attrs["fingerprint"] = inputs
-                file[DATASET].attrs["checkpoint"] = str(checkpoint)
-                file[DATASET].attrs["step"] = state.step
-                file[DATASET].attrs["volume"] = volume.name
-            unfinished.replace(out)
-        except OSError as error:
-            raise NeurokitError(
-                f"cannot write {out}: {error.strerror or error}; free some space or choose another "
-                f"place"
-            ) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
-        run.written(out)
+        stage.reused = not predict(run.recipe, weights, volume, out)
+        if not stage.reused:
+            run.written(out)
     return Prediction.open(out)
+
+
+def predict(method: Recipe | Method, weights: Weights, volume: Volume, out: Path) -> bool:
+    """Write a network's prediction for a volume to `out`, unless it is there already.
+
+    Returns:
+        Whether it was computed.
+
+    Raises:
+        NeurokitError: the weights do not fit the network, or the file cannot be written.
+    """
+    inputs = fingerprint(
+        weights.fingerprint,
+        to_table(method.model),
+        to_table(method.target),
+        to_table(method.inferer),
+        to_table(method.system)["precision"],
+        volume.fingerprint,
+    )
+    if stored_fingerprint(out) == inputs:
+        return False
+    use_threads(method.system)
+    device = choose_device(method.system)
+    channels = method.target.channels
+    network = method.model.build(1, channels)
+    weights.restore(network)
+    forward = MixedPrecision(
+        channels_last(network.to(device)),
+        choose_precision(method.system, device),
+        compiled=wants_compiling(method.system, device),
+    )
+    # Under its final name stands only what can be told from stale results.
+    unfinished = out.with_name(f".unfinished_{out.name}")
+    try:
+        method.inferer.infer(forward.eval(), channels, volume, unfinished)
+        with h5py.File(unfinished, "r+") as file:
+            file[DATASET].attrs["fingerprint"] = inputs
+            file[DATASET].attrs["checkpoint"] = weights.name
+            file[DATASET].attrs["step"] = weights.step
+            file[DATASET].attrs["volume"] = volume.name
+        unfinished.replace(out)
+    except OSError as error:
+        raise NeurokitError(
+            f"cannot write {out}: {error.strerror or error}; free some space or choose another "
+            f"place"
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return True

@@ -19,6 +19,7 @@ from neurokit.stages.validate import Validation
 from neurokit.stopping import StopRequested, noted_signal, noting_interrupts
 from neurokit.trainer import Trainer
 from neurokit.volumes import Volume
+from neurokit.weights import Weights
 
 log = logging.getLogger("neurokit")
 
@@ -29,7 +30,7 @@ _SECONDS_TO_BE_HEARD = 2
 def train(
     run: Run,
     volumes: Sequence[Volume],
-    weights: Path | None = None,
+    weights: Weights | None = None,
     validation: Sequence[Volume] = (),
 ) -> Path:
     """Train until the recipe's last step, continuing from the run's last checkpoint if it has one.
@@ -37,7 +38,7 @@ def train(
     Args:
         run: holds the recipe; checkpoints are written to its folder.
         volumes: labelled.
-        weights: a checkpoint whose weights a training that starts anew starts from.
+        weights: that a training that starts anew starts from.
         validation: labelled volumes that the training is watched on.
 
     Returns:
@@ -66,7 +67,7 @@ def train(
     return run.last_checkpoint
 
 
-def _trainer(run: Run, weights: Path | None) -> Trainer:
+def _trainer(run: Run, weights: Weights | None) -> Trainer:
     """Where the run was left, or at the beginning."""
     if run.last_checkpoint.exists():
         checkpoint = Checkpoint.load(run.last_checkpoint)
@@ -81,7 +82,7 @@ def _trainer(run: Run, weights: Path | None) -> Trainer:
         )
     trainer = Trainer.start(run.recipe)
     if weights is not None:
-        trainer.start_from(Checkpoint.load(weights), weights)
+        trainer.start_from(weights)
     return trainer
 
 
