@@ -23,7 +23,7 @@ def compiled(function: F) -> F:
     It runs without the interpreter's lock, so that threads run it side by side. The machine code is
     kept on disk for the next process, where a folder for that can be written.
     """
-    folder = _cache_folder()
+    folder = cache_folder()
     if folder is None:
         return cast(F, numba.njit(nogil=True)(function))
     before = config.CACHE_DIR
@@ -35,7 +35,7 @@ def compiled(function: F) -> F:
 
 
 @cache
-def _cache_folder() -> Path | None:
+def cache_folder() -> Path | None:
     """Where machine code is kept; None where nothing can be written.
 
     Numba renews the code of a function when its own file has changed, but code holds that of the
