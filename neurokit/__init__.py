@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neurokit.channels import Channel, channel_indices, offset_name
 from neurokit.errors import NeurokitError
 from neurokit.kinds import (
+    Archive,
     Augmentation,
     Dataset,
     Decoder,
@@ -35,10 +36,13 @@ if TYPE_CHECKING:
         erode_contacts,
     )
     from neurokit.allocator import freed_memory_kept
+    from neurokit.api import open_run, run, segment
     from neurokit.atomic import replacing
     from neurokit.device import out_of_memory
     from neurokit.distributed import process_count, sum_over_processes
+    from neurokit.fetching import RemoteFile, list_bucket, take_members
     from neurokit.hooks import hookimpl
+    from neurokit.pipeline import Outcome
     from neurokit.prediction import Prediction, create_prediction
     from neurokit.recipe import load_recipe
     from neurokit.sampling import Batch, SampleRandom
@@ -65,11 +69,18 @@ _FETCHED = {
     "encode_affinities": "neurokit.affinity",
     "erode_contacts": "neurokit.affinity",
     "freed_memory_kept": "neurokit.allocator",
+    "open_run": "neurokit.api",
+    "run": "neurokit.api",
+    "segment": "neurokit.api",
     "replacing": "neurokit.atomic",
     "out_of_memory": "neurokit.device",
     "process_count": "neurokit.distributed",
     "sum_over_processes": "neurokit.distributed",
+    "RemoteFile": "neurokit.fetching",
+    "list_bucket": "neurokit.fetching",
+    "take_members": "neurokit.fetching",
     "hookimpl": "neurokit.hooks",
+    "Outcome": "neurokit.pipeline",
     "Prediction": "neurokit.prediction",
     "create_prediction": "neurokit.prediction",
     "load_recipe": "neurokit.recipe",
@@ -89,6 +100,7 @@ _FETCHED = {
 }
 
 __all__ = [
+    "Archive",
     "ArrayLike",
     "Augmentation",
     "Batch",
@@ -102,7 +114,9 @@ __all__ = [
     "NeurokitError",
     "Optimizer",
     "Origin",
+    "Outcome",
     "Prediction",
+    "RemoteFile",
     "SampleRandom",
     "Schedule",
     "Skeletons",
@@ -118,18 +132,23 @@ __all__ = [
     "erode_contacts",
     "freed_memory_kept",
     "hookimpl",
+    "list_bucket",
     "load_recipe",
     "mirrored",
     "offset_name",
     "open_array",
+    "open_run",
     "out_of_memory",
     "param",
     "process_count",
     "read_skeletons",
     "replacing",
     "require_space",
+    "run",
     "sections_of",
+    "segment",
     "sum_over_processes",
+    "take_members",
     "track",
     "write_array",
     "write_skeletons",

@@ -46,9 +46,68 @@ def described(name: str, kind: str | None = None, registry: Registry | None = No
         return _described_hook(offer)
     component = registry.load(offer)
     header = _TABLES.get(offer.kind, offer.kind)
-    lines = [*_documentation(component), f"# ({offer.kind} of {offer.origin})", f"[{header}]"]
+    lines = [*_documentation(component), f"# ({offer.kind} of {offer.origin})"]
+    if offer.kind == "archive":
+        lines.append(f"# It has no place in a recipe: neurokit fetch {name} [key=value]...")
+    lines.append(f"[{header}]")
     lines.append(f'use = "{registry.name_of(component)}"')
     lines += _parameters(component, header.strip("[]"), registry)
+    return "\n".join(lines)
+
+
+def component_table(
+    name: str, kind: str | None = None, registry: Registry | None = None
+) -> dict[str, Any]:
+    """The component as plain values, for JSON.
+
+    Args:
+        name: as in a recipe's `use`.
+        kind: needed where components of several kinds share the name.
+
+    Returns:
+        `kind`, `name`, `package`, `version`, `documentation`, and `parameters`, a list of tables
+        with `key` (dotted where it is in a table, NAME standing for a name of one's choice),
+        `help`, `type` and `range` in words, `required`, and `default`, which is None where there is
+        none. A hook has no parameters.
+
+    Raises:
+        NeurokitError: there is no such component, several, or it cannot be loaded.
+    """
+    registry = registry or installed()
+    offer = _the_offer(name, kind, registry)
+    if isinstance(offer, HookOffer):
+        documented, parameters = _documented_of_hook(offer), []
+    else:
+        documented = registry.load(offer)
+        parameters = _parameter_tables(documented, "", registry)
+    return {
+        "kind": offer.kind,
+        "name": offer.name,
+        "package": offer.distribution,
+        "version": offer.version,
+        "documentation": inspect.cleandoc(documented.__doc__ or ""),
+        "parameters": parameters,
+    }
+
+
+def toml_text(table: dict[str, Any], above: str = "") -> str:
+    """A table as TOML to look at: like that of `tomli_w`, with short lists on one line.
+
+    Args:
+        table: plain values.
+        above: what the headers of the tables in it begin with.
+    """
+    inner = {key: value for key, value in table.items() if isinstance(value, dict)}
+    lines = [
+        f"{_key(key)} = {_spread(value, len(key) + 3)}"
+        for key, value in table.items()
+        if key not in inner
+    ]
+    for key, value in inner.items():
+        name = f"{above}{_key(key)}"
+        text = toml_text(value, f"{name}.")
+        # A table of tables alone needs no header.
+        lines += [text] if text.startswith("\n") else ["", f"[{name}]", *([text] if text else [])]
     return "\n".join(lines)
 
 
@@ -61,7 +120,8 @@ def _the_offer(name: str, kind: str | None, registry: Registry) -> Offer | HookO
     kinds = sorted({each.kind for each in named})
     if kind is None:
         if len(kinds) > 1:
-            raise NeurokitError(f"'{name}' is a {' and a '.join(kinds)}; choose with --kind")
+            words = " and ".join(f"{'an' if each[0] in 'aeiou' else 'a'} {each}" for each in kinds)
+            raise NeurokitError(f"'{name}' is {words}; choose with --kind")
         if not kinds:
             near = get_close_matches(bare, {each.name for each in offers}, n=1)
             hint = f"did you mean '{near[0]}'?" if near else "see neurokit list-plugins"
@@ -79,14 +139,17 @@ def _the_offer(name: str, kind: str | None, registry: Registry) -> Offer | HookO
 
 
 def _described_hook(offer: HookOffer) -> str:
-    plugin = offer.load()
-    documented = plugin if isinstance(plugin, types.ModuleType) else type(plugin)
     lines = [
-        *_documentation(documented),
+        *_documentation(_documented_of_hook(offer)),
         f"# (hook of {offer.distribution} {offer.version})",
         "# It listens to every run, and has no place in a recipe.",
     ]
     return "\n".join(lines)
+
+
+def _documented_of_hook(offer: HookOffer) -> types.ModuleType | type:
+    plugin = offer.load()
+    return plugin if isinstance(plugin, types.ModuleType) else type(plugin)
 
 
 def _documentation(documented: object) -> list[str]:
@@ -117,6 +180,38 @@ def _parameters(settings: type, table: str, registry: Registry) -> list[str]:
             continue
         lines += ["", *_about(field), _pair(field.name, default, registry)]
     return lines + tables
+
+
+def _parameter_tables(settings: type, above: str, registry: Registry) -> list[dict[str, Any]]:
+    """What is declared of each parameter, as plain values."""
+    attrs.resolve_types(settings)
+    found: list[dict[str, Any]] = []
+    for field in attrs.fields(settings):
+        if not field.init:
+            continue
+        default = _default(field)
+        key = f"{above}{field.name}"
+        inner = _inner_table(field.type)
+        if inner is not None and not isinstance(default, Kind):
+            found += _parameter_tables(inner, f"{key}.", registry)
+            continue
+        named = _named_tables(field.type)
+        if named is not None:
+            found += _parameter_tables(named, f"{key}.NAME.", registry)
+            continue
+        declared = declared_param(field)
+        required = default is attrs.NOTHING
+        found.append(
+            {
+                "key": key,
+                "help": declared.help,
+                "type": _words(field.type),
+                "range": declared.range,
+                "required": required,
+                "default": None if required else to_table(default, registry),
+            }
+        )
+    return found
 
 
 def _about(field: attrs.Attribute[Any]) -> list[str]:
@@ -178,7 +273,31 @@ def _pair(name: str, default: Any, registry: Registry) -> str:
         return f"# {name} =   (required)"
     if default is None:
         return f"# {name} =   (none unless given)"
-    return f"{name} = {_inline(to_table(default, registry))}"
+    return f"{name} = {_spread(to_table(default, registry), len(name) + 3)}"
+
+
+def _key(key: str) -> str:
+    """A key as TOML writes it, in quotes where it must be."""
+    return tomli_w.dumps({key: 0}).partition(" = ")[0]
+
+
+def _spread(value: Any, before: int) -> str:
+    """A value on one line of TOML; of one too long for that, lists get a line for each entry.
+
+    Args:
+        value: plain.
+        before: how many characters stand before it.
+    """
+    text = _inline(value)
+    if before + len(text) <= _WIDTH:
+        return text
+    if isinstance(value, dict):
+        pairs = (f"{_key(key)} = {_spread(each, before)}" for key, each in value.items())
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, list):
+        entries = "".join(f"  {_inline(each)},\n" for each in value)
+        return f"[\n{entries}]"
+    return text
 
 
 def _inline(value: Any) -> str:
@@ -186,5 +305,6 @@ def _inline(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_inline(each) for each in value)}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {_inline(each)}' for key, each in value.items())} }}"
+        pairs = ", ".join(f"{_key(key)} = {_inline(each)}" for key, each in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     return tomli_w.dumps({"v": value})[len("v = ") :].strip()

@@ -17,17 +17,29 @@ MODULES = {
 }
 # Each layer may import from itself and from those before it.
 LAYERS = [
-    {"errors", "progress", "atomic", "stopping", "allocator"},
+    {"errors", "progress", "atomic", "stopping", "allocator", "shipped"},
     {"params", "channels", "volumes"},
-    {"kinds", "sampling", "affinity", "graph", "phantom", "distributed", "activation", "previews"},
+    {
+        "kinds",
+        "sampling",
+        "affinity",
+        "graph",
+        "phantom",
+        "distributed",
+        "activation",
+        "previews",
+        "fetching",
+    },
     {"prediction", "structuring", "toml_lines"},
     {"components"},
     {"registry", "hooks"},
     {"schema", "scores"},
     {"recipe", "listing", "device", "checkpoint", "samples", "averaging"},
-    {"run_folder", "results", "plan", "trainer"},
-    {"stages", "observers", "testing", "scaffold", "viewing"},
+    {"run_folder", "results", "plan", "trainer", "weights"},
+    {"stages", "observers", "testing", "scaffold", "viewing", "doctor", "reporting"},
+    {"comparing"},
     {"pipeline"},
+    {"api"},
     {"cli"},
     {"__main__"},
 ]

@@ -148,9 +148,10 @@ def test_what_cannot_be_shown() -> None:
     ):
         result = invoke("show", name)
         assert (result.exit_code, result.stderr) == (1, f"error: {message}\n")
+    hooks = ", ".join(each.name for each in offered_hooks())
     for kind, message in (
         ("hooks", f"there is no kind 'hooks'; there are {', '.join(KINDS)}, hook"),
-        ("hook", "there is no hook 'waterz'; installed: progress, tensorboard"),
+        ("hook", f"there is no hook 'waterz'; installed: {hooks}"),
     ):
         result = invoke("show", "waterz", "--kind", kind)
         assert (result.exit_code, result.stderr) == (1, f"error: {message}\n")
@@ -184,6 +185,8 @@ def test_a_run_from_end_to_end_and_on_without_its_recipe(tiny: Path) -> None:
         f"  {folder}/checkpoints/last.ckpt\n"
         f"  {folder}/results_step=1/test_im_segmentation.h5\n"
         f"  {folder}/results_step=1/metrics.json\n"
+        f"  {folder}/report.html\n"
+        f"\nlook at it with: neurokit view {folder}\n"
     )
     assert done.stderr.startswith(f"run {folder}\n")
     assert "\x1b" not in done.output

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from neurokit.cli.completing import complete_override
 from neurokit.errors import NeurokitError, RecipeError
+
+if TYPE_CHECKING:
+    from neurokit.schema import Recipe
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 EPILOG = (
     "Exit status: 0 done, 1 something is missing or failed, 2 a wrong recipe or command, "
@@ -20,8 +28,20 @@ INTERRUPTED = 130
 # What sendmail calls a temporary failure; schedulers take it as "queue this again".
 STOPPED = 75
 
-overrides_argument = click.argument("overrides", nargs=-1, metavar="[key.path=value]...")
+overrides_argument = click.argument(
+    "overrides", nargs=-1, metavar="[key.path=value]...", shell_complete=complete_override
+)
 device_option = click.option("--device", help="auto, cpu, cuda, cuda:1; wins over the recipe.")
+
+
+def json_option(shape: str) -> Callable[[Command], Command]:
+    """The option `--json`, given to a command as `as_json`.
+
+    Args:
+        shape: what the document holds, for the help.
+    """
+    words = f"For scripts: print one JSON document and nothing else, {shape}."
+    return click.option("--json", "as_json", is_flag=True, help=words)
 
 
 @contextmanager
@@ -54,6 +74,27 @@ def _passed_on(error: Exception) -> bool:
     from neurokit.distributed import report_failure
 
     return report_failure(error)
+
+
+def loaded_recipe(recipe: str, overrides: Sequence[str]) -> Recipe:
+    """The recipe of a command line.
+
+    Raises:
+        RecipeError: as of `load_recipe`; where there is no such file, with one that may be meant.
+    """
+    from neurokit.recipe import load_recipe
+    from neurokit.shipped import nearest_recipes
+
+    try:
+        return load_recipe(recipe, overrides)
+    except RecipeError as error:
+        first = error.problems[0]
+        # Problems inside a recipe begin with its path and a line.
+        missing = first.startswith(f"{recipe}: ") and not Path(recipe).exists()
+        near = nearest_recipes(recipe) if missing else []
+        if not near:
+            raise
+        raise RecipeError([f"{first}; did you mean {' or '.join(near)}?"]) from None
 
 
 def with_device(overrides: tuple[str, ...], device: str | None) -> list[str]:

@@ -11,13 +11,14 @@ from typing import Any
 
 import click
 
-from neurokit.cli.conventions import EPILOG, errors_in_one_line
+from neurokit.cli.completing import complete_kind
+from neurokit.cli.conventions import EPILOG, errors_in_one_line, json_option
 from neurokit.errors import NeurokitError
 
 
-@click.command("list-plugins", epilog=EPILOG)
-@click.option("--kind", help="Only components of this kind.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.command("list-plugins", epilog=EPILOG, short_help="List the installed components.")
+@click.option("--kind", help="Only components of this kind.", shell_complete=complete_kind)
+@json_option("a list with the keys kind, name, package, version, summary and error")
 @click.option("--strict", is_flag=True, help="Exit with 1 if a component cannot be loaded.")
 def list_plugins(kind: str | None, as_json: bool, strict: bool) -> None:
     """List the installed components: where from, of which kind, what they are."""
@@ -69,17 +70,13 @@ def _listing(kind: str | None) -> list[dict[str, str | None]]:
 
 
 def _print_listing(rows: list[dict[str, str | None]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("kind", "name", "package"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("what it is")
+    from neurokit.cli.tables import print_table
+
+    lines = []
     for row in rows:
         summary = Text(row["error"], style="red") if row["error"] else Text(row["summary"] or "")
-        package = f"{row['package']} {row['version']}"
-        table.add_row(Text(row["kind"] or ""), Text(row["name"] or ""), Text(package), summary)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+        package = Text(f"{row['package']} {row['version']}")
+        lines.append((Text(row["kind"] or ""), [Text(row["name"] or ""), package, summary]))
+    print_table("kind", [Text("name"), Text("package"), Text("what it is")], lines)

@@ -10,10 +10,40 @@ from typing import Any
 import click
 
 
+def outcome_table(outcome: Any) -> dict[str, Any]:
+    """What a run left as plain values, for JSON; null where there is nothing."""
+    found = outcome.found
+    return {
+        "folder": str(outcome.folder),
+        "checkpoint": str(outcome.checkpoint),
+        "segmentations": [str(file) for file in outcome.segmentations],
+        "scores": outcome.scores,
+        "unscored": outcome.unscored,
+        "report": None if outcome.report is None else str(outcome.report),
+        "found": None if found is None else _found_table(found),
+        "warnings": list(outcome.warnings),
+    }
+
+
+def _found_table(found: Any) -> dict[str, Any]:
+    return {
+        "study": found.study,
+        "trials": found.done,
+        "trial": found.best.number,
+        "headline": found.headline,
+        "value": found.best.value,
+        "scores": found.best.scores,
+        "settings": found.best.settings,
+        "volumes": list(found.volumes),
+        "files": [str(file) for file in found.files],
+        "warnings": list(found.warnings),
+    }
+
+
 def print_outcome(outcome: Any) -> None:
     """Print scores, or the best settings, and where everything lies."""
     if outcome.found is not None:
-        _print_found(outcome.found, outcome.checkpoint)
+        _print_found(outcome.found, outcome.checkpoint, outcome.report)
         return
     if outcome.scores is not None:
         width = max(len(key) for key in outcome.scores["mean"])
@@ -31,9 +61,17 @@ def print_outcome(outcome: Any) -> None:
     if outcome.scores is not None:
         step = outcome.scores["step"]
         click.echo(f"  {outcome.folder / f'results_step={step}' / 'metrics.json'}")
+    _print_report(outcome.report)
+    if outcome.segmentations:
+        click.echo(f"\nlook at it with: {shlex.join(['neurokit', 'view', str(outcome.folder)])}")
 
 
-def _print_found(found: Any, checkpoint: Path) -> None:
+def _print_report(report: Path | None) -> None:
+    if report is not None:
+        click.echo(f"  {report}")
+
+
+def _print_found(found: Any, checkpoint: Path, report: Path | None) -> None:
     best = found.best
     trials = "the only trial" if found.done == 1 else f"the best of {found.done} trials"
     click.echo(f"\n{trials} on {', '.join(found.volumes)} is trial {best.number}")
@@ -47,6 +85,7 @@ def _print_found(found: Any, checkpoint: Path) -> None:
     click.echo("\nresults")
     for file in found.files:
         click.echo(f"  {file}")
+    _print_report(report)
     test = ["neurokit", "run", str(found.files[0]), "--mode", "test", "--checkpoint"]
     click.echo(f"\ntest with: {shlex.join([*test, str(checkpoint)])}")
     for warning in found.warnings:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from neurokit.cli.completing import complete_recipe, complete_run, complete_weights
 from neurokit.cli.conventions import (
     EPILOG,
     INTERRUPTED,
     STOPPED,
     device_option,
     errors_in_one_line,
+    json_option,
+    loaded_recipe,
     overrides_argument,
     with_device,
 )
-from neurokit.cli.outcome import print_outcome
+from neurokit.cli.outcome import outcome_table, print_outcome
 from neurokit.errors import NeurokitError
 
+if TYPE_CHECKING:
+    from neurokit.schema import Recipe
 
-@click.command(epilog=EPILOG)
-@click.argument("recipe", required=False)
+
+@click.command(epilog=EPILOG, short_help="Train, predict, decode and score.")
+@click.argument("recipe", required=False, shell_complete=complete_recipe)
 @overrides_argument
 @click.option(
     "--mode",
@@ -35,11 +42,17 @@ from neurokit.errors import NeurokitError
 )
 @click.option(
     "--checkpoint",
+    metavar="FILE|NAME",
     type=click.Path(path_type=Path),
-    help="Test or tune with this network; when training, start from its weights.",
+    help="Test or tune with this network; when training, start from its weights. A checkpoint, the "
+    "folder of a run, a .safetensors file, or the name of weights such as neurokit:phantom_demo.",
+    shell_complete=complete_weights,
 )
 @click.option(
-    "--resume", type=click.Path(path_type=Path), help="Go on with the run in this folder."
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="Go on with the run in this folder.",
+    shell_complete=complete_run,
 )
 @click.option(
     "--outputs",
@@ -47,6 +60,10 @@ from neurokit.errors import NeurokitError
     default=Path("outputs"),
     show_default=True,
     help="Where new runs are put.",
+)
+@json_option(
+    "with the keys folder, checkpoint, segmentations, scores (as in metrics.json), unscored (why "
+    "there are none), found (of a search) and warnings; progress goes to standard error"
 )
 @click.option("--profile", is_flag=True, help="Record where the time of some training steps goes.")
 @device_option
@@ -57,13 +74,15 @@ def run(
     checkpoint: Path | None,
     resume: Path | None,
     outputs: Path,
+    as_json: bool,
     profile: bool,
     device: str | None,
 ) -> None:
     """Train, predict, decode and score, as RECIPE says; or search for better settings.
 
-    RECIPE is a TOML file. Any of its values can be overridden: train.epochs=3. With --resume it may
-    be left out: the run goes on with its own.
+    RECIPE is a TOML file. Any of its values can be overridden: train.epochs=3. It may be left out
+    with --resume, as the run goes on with its own, and in the modes test and tune with
+    --checkpoint, which holds the one it was trained with.
     """
     with errors_in_one_line():
         if profile and mode not in ("all", "train"):
@@ -72,17 +91,13 @@ def run(
             # Torch's profiler would write across the progress bar. Read when torch is imported.
             os.environ.setdefault("KINETO_LOG_LEVEL", "99")
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-        from neurokit.recipe import load_recipe
-        from neurokit.run_folder import Interrupted, Preempted, own_recipe
+        from neurokit.run_folder import Interrupted, Preempted
 
-        given = [recipe] if recipe is not None and "=" not in recipe else []
-        if recipe is None or "=" in recipe:
-            if resume is None:
-                raise click.UsageError("name a RECIPE, or a run to go on with --resume")
-            overrides = (recipe, *overrides) if recipe else overrides
-            recipe = str(own_recipe(resume))
-        given += with_device(overrides, device)
-        loaded = load_recipe(recipe, with_device(overrides, device))
+        if recipe is not None and "=" in recipe:
+            overrides, recipe = (recipe, *overrides), None
+        changes = with_device(overrides, device)
+        given = [*([] if recipe is None else [recipe]), *changes]
+        loaded = _loaded(recipe, changes, mode, checkpoint, resume)
         from neurokit.device import processes_wanted
         from neurokit.distributed import launch, world
         from neurokit.pipeline import execute
@@ -109,8 +124,34 @@ def run(
                 again = _going_on(error.folder, mode, given, checkpoint)
                 click.echo(f"{how}; go on with: {again}", err=True)
             _leave(INTERRUPTED if signal == "SIGINT" else STOPPED)
-        if world().rank == 0:
+        if world().rank > 0:
+            return
+        if as_json:
+            click.echo(json.dumps(outcome_table(outcome), indent=2))
+        else:
             print_outcome(outcome)
+
+
+def _loaded(
+    recipe: str | None, changes: list[str], mode: str, checkpoint: Path | None, resume: Path | None
+) -> Recipe:
+    """The recipe that is named, or the one that the run or the checkpoint remembers."""
+    if recipe is not None:
+        return loaded_recipe(recipe, changes)
+    if resume is not None:
+        from neurokit.run_folder import own_recipe
+
+        return loaded_recipe(str(own_recipe(resume)), changes)
+    if checkpoint is None or mode in ("all", "train"):
+        raise click.UsageError("name a RECIPE, or a run to go on with --resume")
+    from neurokit.recipe import structure_table
+    from neurokit.schema import Recipe
+    from neurokit.weights import load
+
+    weights = load(checkpoint)
+    if "data" not in weights.table():
+        raise click.UsageError(f"name a RECIPE: {weights.words} does not say which data to test on")
+    return structure_table(weights.table(), Recipe, weights.words.removeprefix("the "), changes)
 
 
 def _leave(status: int) -> NoReturn:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from neurokit.cli.conventions import EPILOG, errors_in_one_line
+from neurokit.cli.completing import complete_component, complete_kind
+from neurokit.cli.conventions import EPILOG, errors_in_one_line, json_option
 
 
-@click.command(epilog=EPILOG)
-@click.argument("name")
-@click.option("--kind", help="Where components of several kinds share the name.")
-def show(name: str, kind: str | None) -> None:
+@click.command(epilog=EPILOG, short_help="Show the parameters of a component.")
+@click.argument("name", shell_complete=complete_component)
+@click.option(
+    "--kind",
+    help="Where components of several kinds share the name.",
+    shell_complete=complete_kind,
+)
+@json_option(
+    "with the keys kind, name, package, version, documentation and parameters, a list with the "
+    "keys key, help, type, range, required and default"
+)
+def show(name: str, kind: str | None, as_json: bool) -> None:
     """Show the parameters of the component NAME, as a TOML table ready to paste."""
     with errors_in_one_line():
-        from neurokit.listing import described
+        from neurokit.listing import component_table, described
 
-        click.echo(described(name, kind))
+        if as_json:
+            click.echo(json.dumps(component_table(name, kind), indent=2))
+        else:
+            click.echo(described(name, kind))
