@@ -1,4 +1,4 @@
-"""Sessions: `nox -s demo`, and for development `tests`, `slow`, `plugins`, `lint`, `types`.
+"""Sessions: `nox -s demo`, and for development `tests`, `slow`, `plugins`, `lint`, `types`, `docs`.
 
 Every session installs the project with the versions in constraints.txt, which are those that the
 tests ran with.
@@ -74,3 +74,12 @@ def demo(session: nox.Session) -> None:
     """Train on synthetic tissue, segment and score a volume that was not trained on."""
     session.install(*CONSTRAINTS, ".")
     session.run("neurokit", "run", "recipes/demo.toml", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into docs/_build/html; what does not resolve is an error."""
+    install_everything(session, *group("docs"))
+    built = "docs/_build/html"
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", built)
+    session.run("python", "docs/check_built.py", built)
