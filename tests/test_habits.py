@@ -144,7 +144,9 @@ def test_ctrl_c_on_a_terminal_says_how_to_go_on_and_that_goes_on(tiny: Path) -> 
     assert done.returncode == 0, done.stderr
     assert "epoch 6/6" in done.stderr
     assert "epoch 1/6" not in done.stderr
-    assert done.stdout == f"\nresults\n  {folder}/checkpoints/last.ckpt\n"
+    assert done.stdout == (
+        f"\nresults\n  {folder}/checkpoints/last.ckpt\n  {folder}/report.html\n"
+    )
 
 
 def test_a_scheduler_stops_a_job_whose_log_stays_readable(tiny: Path) -> None:
@@ -361,6 +363,7 @@ def test_the_json_of_a_run(tiny: Path) -> None:
         "segmentations": [f"{folder}/results_step=1/test_im_segmentation.h5"],
         "scores": metrics,
         "unscored": None,
+        "report": f"{folder}/report.html",
         "found": None,
         "warnings": [],
     }

@@ -101,4 +101,6 @@ def test_skeletons_without_an_edge_are_none(volume: dict[str, str]) -> None:
     found = execute(load_recipe("tiny.toml", [*SHORT, BOTH, on_files(volume)]))
     assert found.scores is not None
     assert "nodes" not in found.scores["mean"]
-    assert list(found.warnings) == ["'tissue' has no skeletons, and gets no score of nodes"]
+    size, lacking = found.warnings
+    assert "was trained on voxels of 30 x 6 x 6 nm" in size
+    assert lacking == "'tissue' has no skeletons, and gets no score of nodes"

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 )
 @json_option(
     "with the keys folder, checkpoint, segmentations, scores (as in metrics.json), unscored (why "
-    "there are none), found (of a search) and warnings; progress goes to standard error"
+    "there are none), report, found (of a search) and warnings; progress goes to standard error"
 )
 @click.option("--profile", is_flag=True, help="Record where the time of some training steps goes.")
 @device_option

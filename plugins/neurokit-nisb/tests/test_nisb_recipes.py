@@ -7,13 +7,16 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from neurokit import load_recipe
 from neurokit.testing import conform
+from neurokit_nisb.archive import NisbBucket
 from neurokit_nisb.decoder import ConnectedComponents
 from neurokit_nisb.loss import BCE
 from neurokit_nisb.nerl import Nerl
@@ -135,6 +138,12 @@ def test_the_tables_of_the_readme(tmp_path: Path) -> None:
         assert load_recipe(recipe).data.test is not None
 
 
+def quoted(override: str) -> str:
+    """An override as TOML: a bare word is a string."""
+    key, _, value = override.partition("=")
+    return f'{key} = "{value}"' if value.isalpha() else f"{key} = {value}"
+
+
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_the_commands_of_the_readme(command: list[str]) -> None:
     if command[:2] == ["pip", "install"]:
@@ -144,6 +153,15 @@ def test_the_commands_of_the_readme(command: list[str]) -> None:
             [sys.executable, "-m", command[2], "--help"], capture_output=True, check=False
         )
         assert shown.returncode == 0
+    elif command[:3] == ["neurokit", "fetch", "nisb"]:
+        given = tomllib.loads("\n".join(quoted(each) for each in command[3:]))
+        assert {each.name for each in attrs.fields(NisbBucket)} >= given.keys()
+        archive = NisbBucket(**given)  # which refuses what is none of the choices
+        assert (archive.setting, archive.split) in {
+            ("base", "val"),
+            ("base", "train"),
+            ("liconn", "test"),
+        }
     else:
         assert command[:2] == ["neurokit", "run"]
         options = [each for each in command[3:] if each.startswith("--")]
