@@ -102,10 +102,10 @@ def open_run(folder: str | Path) -> Outcome:
     if not all_results(folder):
         return Outcome(folder, checkpoint, [], None, None)
     latest = latest_results(folder)
-    if latest.checkpoint is not None and not checkpoint.exists():
+    if not checkpoint.exists():
         checkpoint = Path(latest.checkpoint)
     files = [volume.segmentation for volume in latest.volumes]
-    if latest.checkpoint is None:
+    if not latest.mean:
         return Outcome(folder, checkpoint, files, None, "the test gave no scores")
     scores = {
         "checkpoint": latest.checkpoint,

@@ -82,6 +82,10 @@ class Specification:
         """
 
     @hookspec
+    def warning(self, run: Run, message: str) -> None:
+        """There is something to know of what the run will give, or has given."""
+
+    @hookspec
     def artifact_written(self, run: Run, path: Path) -> None:
         """A checkpoint, prediction, segmentation or score is in its place."""
 

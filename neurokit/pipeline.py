@@ -17,7 +17,7 @@ from neurokit.plan import Mode, Plan, make_plan
 from neurokit.prediction import Prediction
 from neurokit.recipe import to_table, to_toml
 from neurokit.results import PREDICTION, SCORES, SEGMENTATION
-from neurokit.run_folder import Run, run_of_checkpoint
+from neurokit.run_folder import Run, network_of, run_of_checkpoint
 from neurokit.schema import Recipe
 from neurokit.scores import has_truth, left_out
 from neurokit.stages.decode import decode
@@ -45,7 +45,7 @@ class Outcome:
 
     Attributes:
         folder: of the run.
-        checkpoint: that was trained or used.
+        checkpoint: that was trained; or the network that was used, as `weights.load` takes it.
         segmentations: a file for each test volume; empty if nothing was tested.
         scores: what `metrics.json` holds; None where nothing was scored.
         unscored: why nothing was scored, where something was segmented.
@@ -139,7 +139,7 @@ def _execute(
     if resume is not None:
         kept = Run.open(resume)
         if trained_before:
-            checkpoint = checkpoint or kept.last_checkpoint
+            checkpoint = checkpoint or network_of(kept.folder)
         elif checkpoint is not None:
             raise NeurokitError(
                 "--resume goes on from the run's own checkpoint; leave out --checkpoint, or "
@@ -153,6 +153,7 @@ def _execute(
         assert weights is not None
         folder = resume or run_of_checkpoint(weights.path)
         run = _run(recipe, folder, outputs, plugins)
+        run.note_network(weights.name)
         with run.recording():
             return _tune(run, plan, weights) if mode == "tune" else _finish(run, plan, weights)
     with joined(plan.device) as place:
@@ -168,7 +169,7 @@ def _execute(
 
 def _finish(run: Run, plan: Plan, weights: Weights) -> Outcome:
     """Test the network if that is asked for, and tell the hooks that all is done."""
-    outcome = _test(run, plan, weights) if plan.test else _trained(run, weights.path)
+    outcome = _test(run, plan, weights) if plan.test else _trained(run, Path(weights.name))
     run.hooks.hook.run_finished(run=run, scores=outcome.scores or {})
     return outcome
 
@@ -231,11 +232,15 @@ def _test(run: Run, plan: Plan, weights: Weights) -> Outcome:
     folder = run.results(weights.step)
     # Whatever happens now, scores of an earlier test must not pass for this one's.
     (folder / SCORES).unlink(missing_ok=True)
+    sizes = [weights.size_warning(volume) for volume in plan.test]
+    warnings = (*filter(None, sizes), *left_out(run.recipe.metrics, plan.test))
+    for warning in warnings:
+        run.warn(warning)
     with sharing(run.recipe, plan.test, folder):
         tested = [_decoded(run, weights, volume, folder, plan) for volume in plan.test]
         # A test may decode otherwise than the run's own recipe says.
         write_text(folder / "recipe.toml", to_toml(run.recipe))
-        return _scored(run, weights, plan, tested)
+        return _scored(run, weights, tested, warnings)
 
 
 def _decoded(run: Run, weights: Weights, volume: Volume, folder: Path, plan: Plan) -> _Tested:
@@ -249,20 +254,18 @@ def _decoded(run: Run, weights: Weights, volume: Volume, folder: Path, plan: Pla
     return _Tested(volume, prediction, segmentation, file)
 
 
-def _scored(run: Run, weights: Weights, plan: Plan, tested: Sequence[_Tested]) -> Outcome:
+def _scored(
+    run: Run, weights: Weights, tested: Sequence[_Tested], warnings: Sequence[str]
+) -> Outcome:
     """Score what can be scored, at the decoder's threshold and at others."""
     folder, metrics = run.results(weights.step), run.recipe.metrics
     files = [each.file for each in tested]
-    sizes = [weights.size_warning(volume) for volume in plan.test]
-    warnings = (*filter(None, sizes), *left_out(metrics, plan.test))
-    for line in warnings:
-        log.warning(line)
     scored = [each for each in tested if any(has_truth(each.volume, metric) for metric in metrics)]
     if not scored:
         (folder / THRESHOLDS).unlink(missing_ok=True)
         missing = " or ".join(sorted({metric.truth for metric in metrics}))
         why = f"the test volume has no {missing}" if metrics else "the recipe names no metrics"
-        return Outcome(run.folder, weights.path, files, None, why, warnings=warnings)
+        return Outcome(run.folder, Path(weights.name), files, None, why, warnings=warnings)
     segmented = [(each.volume, each.segmentation) for each in scored]
     scores = evaluate(run, weights, segmented, folder / SCORES)
     thresholds(
@@ -271,7 +274,7 @@ def _scored(run: Run, weights: Weights, plan: Plan, tested: Sequence[_Tested]) -
         [str(stored_fingerprint(each.file)) for each in scored],
         folder / THRESHOLDS,
     )
-    return Outcome(run.folder, weights.path, files, scores, None, warnings=warnings)
+    return Outcome(run.folder, Path(weights.name), files, scores, None, warnings=warnings)
 
 
 def _place(folder: Path, volume: Volume, volumes: list[Volume]) -> Path:
@@ -296,7 +299,7 @@ def _tune(run: Run, plan: Plan, weights: Weights) -> Outcome:
             infer(run, weights, volume, file)
     found = tune(run, Subject(which, volumes, files), _warnings(run.recipe, plan))
     run.hooks.hook.run_finished(run=run, scores={})
-    return Outcome(run.folder, weights.path, [], None, None, found)
+    return Outcome(run.folder, Path(weights.name), [], None, None, found)
 
 
 def _warnings(recipe: Recipe, plan: Plan) -> list[str]:

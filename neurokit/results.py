@@ -52,14 +52,14 @@ class Results:
     Attributes:
         step: of the checkpoint.
         folder: of the results.
-        checkpoint: as the scores name it; None where nothing was scored.
+        checkpoint: what predicted, as `neurokit.weights.load` takes it.
         mean: scores over the volumes, by metric key; empty where nothing was scored.
         volumes: at least one.
     """
 
     step: int
     folder: Path
-    checkpoint: str | None
+    checkpoint: str
     mean: dict[str, float]
     volumes: tuple[VolumeResults, ...]
 
@@ -119,11 +119,12 @@ def _results(folder: Path, step: int, files: list[Path]) -> Results:
     scores = _scores(folder / SCORES)
     by_volume = scores.get("volumes", {})
     volumes = []
+    checkpoint = ""
     for file in files:
-        name = _volume_name(file)
+        name, checkpoint = _origin(file)
         scored = by_volume.get(name, {})
         volumes.append(VolumeResults(name, file.with_name(PREDICTION), file, scored))
-    return Results(step, folder, scores.get("checkpoint"), scores.get("mean", {}), tuple(volumes))
+    return Results(step, folder, checkpoint, scores.get("mean", {}), tuple(volumes))
 
 
 def _scores(path: Path) -> dict[str, Any]:
@@ -138,10 +139,12 @@ def _scores(path: Path) -> dict[str, Any]:
     return found
 
 
-def _volume_name(segmentation: Path) -> str:
+def _origin(segmentation: Path) -> tuple[str, str]:
+    """The names of the volume and of the checkpoint that a segmentation was made of."""
     try:
         with h5py.File(segmentation, "r", locking=False) as file:
-            return str(file[DATASET].attrs["volume"])
+            attributes = file[DATASET].attrs
+            return str(attributes["volume"]), str(attributes["checkpoint"])
     except (OSError, KeyError) as error:
         raise NeurokitError(
             f"{segmentation} is damaged, or of another version; remove it and test again"

@@ -3,7 +3,7 @@
 ::
 
     outputs/<name>/<YYYYmmdd-HHMMSS>/
-      recipe.toml  environment.json  run.log  history.jsonl  report.html
+      recipe.toml  environment.json  network.toml  run.log  history.jsonl  report.html
       checkpoints/last.ckpt  checkpoints/epoch=012-train_loss_total_epoch=0.1234.ckpt
       results_step=<N>/test_im_prediction.h5  test_im_segmentation.h5  metrics.json  recipe.toml
                         thresholds.json
@@ -17,6 +17,7 @@ import logging
 import platform
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import pluggy
+import tomli_w
 from attrs import define, field
 
 from neurokit import progress
@@ -36,6 +38,8 @@ from neurokit.schema import Recipe
 from neurokit.stopping import StopRequested, stop_if_asked
 
 log = logging.getLogger("neurokit")
+
+_NETWORK = "network.toml"
 
 
 @define
@@ -90,6 +94,11 @@ class Run:
     def last_checkpoint(self) -> Path:
         """The checkpoint to continue from."""
         return last_checkpoint(self.folder)
+
+    def note_network(self, name: str) -> None:
+        """Remember which network the run is tested or tuned with, if it has none of its own."""
+        if not self.last_checkpoint.exists():
+            write_text(self.folder / _NETWORK, tomli_w.dumps({"checkpoint": name}))
 
     def results(self, step: int) -> Path:
         """Where the results of the checkpoint of an optimizer step lie."""
@@ -173,6 +182,13 @@ class Run:
         log.info("%s: %s in %.1f s", name, "reused" if stage.reused else "done", seconds)
         hook.stage_finished(run=self, stage=name, seconds=seconds, reused=stage.reused)
 
+    def warn(self, message: str) -> None:
+        """Tell the log and the hooks what to know of the results."""
+        if not self.leads:
+            return
+        log.warning(message)
+        self.hooks.hook.warning(run=self, message=message)
+
     def written(self, path: Path) -> None:
         """Tell the log and the hooks that an artifact is in its place."""
         if not self.leads:
@@ -241,9 +257,36 @@ def is_run(folder: Path) -> bool:
     return (folder / "recipe.toml").is_file() and (folder / "environment.json").is_file()
 
 
+def latest_run(folder: Path) -> Path:
+    """The run that lies in a folder; of a recipe's folder, `outputs/<name>`, the latest in it.
+
+    Raises:
+        NeurokitError: there is none.
+    """
+    runs = sorted(each for each in folder.glob("*") if is_run(each))
+    if is_run(folder) or not runs:
+        return own_recipe(folder).parent
+    return runs[-1]
+
+
 def last_checkpoint(folder: Path) -> Path:
     """The checkpoint that the run in a folder goes on from; there is none before training."""
     return folder / "checkpoints" / "last.ckpt"
+
+
+def network_of(folder: Path) -> str:
+    """The network of the run in a folder, as `neurokit.weights.load` takes it.
+
+    That is its last checkpoint; of a run that trained nothing, what it was tested or tuned with.
+    """
+    own = last_checkpoint(folder)
+    if own.exists():
+        return str(own)
+    try:
+        noted = tomllib.loads((folder / _NETWORK).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        return str(own)
+    return str(noted.get("checkpoint", own))
 
 
 def run_of_checkpoint(checkpoint: Path) -> Path | None:

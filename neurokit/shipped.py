@@ -16,7 +16,7 @@ def shipped_recipes() -> dict[str, Path]:
     Looked for in the packages that offer components or hooks, at their top and in `recipes/`.
     """
     found: dict[str, Path] = {}
-    for package in _packages():
+    for package in packages():
         for folder in _folders(package):
             for file in sorted(folder.glob("*.toml")):
                 found.setdefault(f"{package}:{file.name}", file)
@@ -26,7 +26,7 @@ def shipped_recipes() -> dict[str, Path]:
 def shipped_weights() -> dict[str, Path]:
     """The trained networks of neurokit and of its plugins, by their full names."""
     found: dict[str, Path] = {}
-    for package in _packages():
+    for package in packages():
         for folder in weights_folders(package):
             for file in sorted(folder.glob("*.safetensors")):
                 found.setdefault(f"{package}:{file.stem}", file)
@@ -67,7 +67,7 @@ def _points() -> list[EntryPoint]:
     return [each for group in groups for each in found.select(group=group)]
 
 
-def _packages() -> list[str]:
+def packages() -> list[str]:
     """The packages of all plugins; neurokit's own comes first."""
     packages = sorted(each.module.split(".")[0] for each in _points())
     return list(dict.fromkeys(["neurokit", *packages]))

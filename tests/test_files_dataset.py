@@ -39,6 +39,9 @@ def test_image_and_labels(tissue: Any) -> None:
     (alone,) = Files(image=f"{folder}/cortex.tif", voxel_size_nm=SIZE).volumes()
     assert alone.labels is None
     assert alone.fingerprint != volume.fingerprint
+    (unset,) = Files(image=f"{folder}/cortex.tif", labels="", voxel_size_nm=SIZE).volumes()
+    assert unset.labels is None
+    assert unset.fingerprint == alone.fingerprint
 
 
 def test_sections(tissue: Any) -> None:

@@ -135,7 +135,7 @@ def test_without_a_listener_nothing_happens() -> None:
         (
             "Foreign",
             "there is no hook 'xyzzy'; there are run_started, stage_started, progress, step, "
-            "epoch, preview, artifact_written, stage_finished, run_finished, failure",
+            "epoch, preview, warning, artifact_written, stage_finished, run_finished, failure",
         ),
         ("Greedy", "hook 'epoch' has no argument 'loss'; there are run, epoch, epochs, scalars"),
         ("Unmarked", "it has no function marked @hookimpl"),

@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 from neurokit import NeurokitError, hookimpl, load_recipe
-from neurokit.run_folder import Interrupted, Run, is_run, own_recipe, run_of_checkpoint
+from neurokit.run_folder import (
+    Interrupted,
+    Run,
+    is_run,
+    latest_run,
+    own_recipe,
+    run_of_checkpoint,
+)
 from neurokit.schema import Recipe
 
 
@@ -178,3 +185,15 @@ def test_a_log_that_a_full_disk_cuts_off_stops_nothing(recipe: Recipe) -> None:
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "went on\n", "")
+
+
+def test_the_latest_run_of_a_recipe(tiny: Path) -> None:
+    recipe = load_recipe(tiny)
+    first, second = Run.create(recipe).folder, Run.create(recipe).folder
+    assert latest_run(first) == first
+    assert latest_run(first.parent) == second
+    with pytest.raises(NeurokitError) as caught:
+        latest_run(Path("outputs"))
+    assert str(caught.value) == (
+        "outputs is not the folder of a run; one lies at outputs/<name>/<time>"
+    )

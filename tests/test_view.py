@@ -544,7 +544,11 @@ def test_files_of_ones_own(tmp_path: Path) -> None:
     ("arguments", "status", "said"),
     [
         ([], 2, "name the folder of a RUN, or an --image"),
-        (["run", "--image", "a.tif"], 2, "name the folder of a RUN, or an --image"),
+        (
+            ["run", "--image", "a.tif"],
+            2,
+            "name either the folder of a RUN or an --image, not both",
+        ),
         (["run", "--labels", "a.tif"], 2, "--labels and --voxel-size go with --image"),
         (["--image", "a.tif", "--volume", "b"], 2, "--volume and --channels go with a RUN"),
         (

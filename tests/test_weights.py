@@ -29,7 +29,7 @@ from neurokit.checkpoint import Checkpoint
 from neurokit.cli import main
 from neurokit.pipeline import Outcome, execute
 from neurokit.recipe import to_table
-from neurokit.run_folder import Run
+from neurokit.run_folder import Run, network_of
 from neurokit.shipped import shipped_weights
 from neurokit.trainer import Trainer
 from neurokit.weights import Exported, export, load
@@ -182,7 +182,8 @@ def test_the_command_line_takes_them(exported: Exported) -> None:
     test = ["run", "tiny.toml", *OVERRIDES, "--mode", "test", "--outputs", "line", "--checkpoint"]
     done = CliRunner().invoke(main, [*test, str(exported.weights)])
     assert done.exit_code == 0, done.output
-    assert str(exported.weights) in done.output
+    (folder,) = Path("line/tiny").iterdir()
+    assert network_of(folder) == str(exported.weights)
     checked = CliRunner().invoke(main, ["check", *test[1:-3], "--checkpoint", "phantom_demo"])
     assert checked.exit_code == 1
     assert checked.stderr == (
@@ -624,3 +625,21 @@ def test_the_score_of_fib25_cpu() -> None:
 def test_a_run_without_a_checkpoint_has_no_weights() -> None:
     run = Run.create(load_recipe("tiny.toml"), Path("bare"))
     assert error_of(run.folder) == f"there is no checkpoint {run.last_checkpoint}"
+
+
+def test_a_run_remembers_the_network_that_it_was_tested_with() -> None:
+    tiny = "tiny.toml"
+    trained = execute(load_recipe(tiny, ["train.epochs=1", "train.steps_per_epoch=1"]), "train")
+    elsewhere = Path("elsewhere.ckpt")
+    elsewhere.write_bytes(trained.checkpoint.read_bytes())
+    tested = execute(load_recipe(tiny), "test", checkpoint=elsewhere)
+    assert network_of(tested.folder) == "elsewhere.ckpt"
+    again = execute(load_recipe(tiny, ["decoder.threshold=0.4"]), "test", resume=tested.folder)
+    assert (again.folder, again.checkpoint) == (tested.folder, elsewhere)
+    assert load(tested.folder).step == 1
+    assert not (trained.folder / "network.toml").exists()
+    assert network_of(trained.folder) == str(trained.checkpoint)
+    # Once it has been trained, its own network counts.
+    (tested.folder / "checkpoints").mkdir()
+    (tested.folder / "checkpoints/last.ckpt").write_bytes(elsewhere.read_bytes())
+    assert network_of(tested.folder) == f"{tested.folder}/checkpoints/last.ckpt"

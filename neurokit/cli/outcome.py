@@ -47,8 +47,6 @@ def print_outcome(outcome: Any) -> None:
         return
     if outcome.scores is not None:
         width = max(len(key) for key in outcome.scores["mean"])
-        for warning in outcome.warnings:
-            click.echo(f"warning: {warning}", err=True)
         for volume, scores in outcome.scores["volumes"].items():
             click.echo(f"\nscores of {volume}")
             for key, value in scores.items():
@@ -56,7 +54,8 @@ def print_outcome(outcome: Any) -> None:
     elif outcome.unscored is not None:
         click.echo(f"\nnothing was scored: {outcome.unscored}")
     click.echo("\nresults")
-    for file in [outcome.checkpoint, *outcome.segmentations]:
+    own = outcome.folder in outcome.checkpoint.parents
+    for file in [*([outcome.checkpoint] if own else []), *outcome.segmentations]:
         click.echo(f"  {file}")
     if outcome.scores is not None:
         step = outcome.scores["step"]

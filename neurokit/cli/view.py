@@ -69,8 +69,10 @@ def view(
     --labels block.h5::labels --voxel-size 30,6,6
     """
     with errors_in_one_line():
-        if (run is None) == (image is None):
+        if run is None and image is None:
             raise click.UsageError("name the folder of a RUN, or an --image")
+        if run is not None and image is not None:
+            raise click.UsageError("name either the folder of a RUN or an --image, not both")
         if image is None and (labels or voxel_size):
             raise click.UsageError("--labels and --voxel-size go with --image")
         if image is not None and (volume or channels):
@@ -80,12 +82,16 @@ def view(
             raise NeurokitError(
                 "the package neuroglancer is not installed; install it: pip install neuroglancer"
             )
+        from neurokit.run_folder import latest_run
         from neurokit.viewing.scenes import scene_of_files, scenes_of_run
 
         if run is not None:
-            scenes = scenes_of_run(run, channels.split(",") if channels else ())
+            scenes = scenes_of_run(latest_run(run), channels.split(",") if channels else ())
         else:
             assert image is not None
+            if voxel_size is None:
+                unknown = "the voxels are shown as cubes of 1 nm; say their size with --voxel-size"
+                click.echo(f"warning: {unknown}", err=True)
             size = _three(voxel_size or "1,1,1", "--voxel-size", _SIZE, float, 1e-9)
             scene = scene_of_files(image, labels, size)
             scenes = {scene.name: scene}

@@ -57,6 +57,10 @@ class ProgressBar:
         self._say(f"{stage}: {taken}{note}")
 
     @hookimpl
+    def warning(self, message: str) -> None:
+        self._say(f"warning: {message}")
+
+    @hookimpl
     def artifact_written(self, path: Path) -> None:
         if path.suffix == ".h5":
             self._say(f"  wrote {path}")

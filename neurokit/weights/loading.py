@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from neurokit.errors import NeurokitError
-from neurokit.run_folder import is_run, last_checkpoint
+from neurokit.run_folder import is_run, network_of
 from neurokit.weights.file import SUFFIX, read
 from neurokit.weights.named import located
 from neurokit.weights.weights import Weights
@@ -18,16 +18,16 @@ def load(which: str | Path) -> Weights:
     """What predicts, wherever it is kept. No code in a file is ever run.
 
     Args:
-        which: a checkpoint of a training; the folder of a run, for its last one; a `.safetensors`
+        which: a checkpoint of a training; the folder of a run, for its network; a `.safetensors`
             file that `neurokit export` wrote; or the name of weights that neurokit or a plugin
             ships, `phantom_demo` or in full `neurokit:phantom_demo`.
 
     Raises:
         NeurokitError: there is no such file or name, or the file is damaged or of another kind.
     """
+    if is_run(Path(which)):
+        which = network_of(Path(which))
     path = Path(which)
-    if is_run(path):
-        return Weights.of_checkpoint(last_checkpoint(path))
     if path.suffix == SUFFIX:
         return read(path, str(path))
     if _NAME.fullmatch(str(which)) and not path.is_file():

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from neurokit.errors import NeurokitError
-from neurokit.shipped import shipped_weights, weights_folders
+from neurokit.shipped import packages, shipped_weights, weights_folders
 from neurokit.weights.file import SUFFIX
 
 
@@ -39,7 +39,7 @@ def located(name: str) -> tuple[str, Path]:
 
 def name_of(file: Path) -> str:
     """What a file of weights is loaded by: `package:name` in a package, else its own name."""
-    for name, shipped in shipped_weights().items():
-        if file.resolve() == shipped.resolve():
-            return name
+    for package in packages():
+        if file.parent.resolve() in [folder.resolve() for folder in weights_folders(package)]:
+            return f"{package}:{file.stem}"
     return file.name

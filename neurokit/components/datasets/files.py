@@ -25,12 +25,16 @@ class Files(Dataset):
     """An image and its labels from tif, HDF5 or zarr files."""
 
     image: str = param(help="the image: file.tif, file.h5::dataset or folder.zarr::path")
-    labels: str | None = param(None, help="labels of the image's shape; none if unknown")
+    labels: str | None = param(
+        None,
+        help='labels of the image\'s shape; left out, or "" in place of inherited ones: unknown',
+    )
     voxel_size_nm: tuple[float, float, float] = param(
         help="edge lengths of a voxel in nanometres (z, y, x)", above=0
     )
     skeletons: str | None = param(
-        None, help="skeletons to score against, as `neurokit.write_skeletons` writes them (.npz)"
+        None,
+        help="skeletons to score against, as `neurokit.write_skeletons` writes them (.npz)",
     )
     sections: tuple[int, int] | None = param(
         None, help="first section used and the one after the last; all where it is left out", low=0
@@ -48,11 +52,11 @@ class Files(Dataset):
         """The one volume, named after the image's file, or its folder if that says more."""
         image, source = self._opened("image", self.image)
         labels = None
-        if self.labels is not None:
+        if self.labels:
             labels, source_of_labels = self._opened("labels", self.labels)
             source += f" {source_of_labels}"
         skeletons = None
-        if self.skeletons is not None:
+        if self.skeletons:
             if self.sections is not None:
                 raise NeurokitError(
                     "skeletons are of the whole volume, and sections chooses some; give one of them"
