@@ -97,7 +97,7 @@ def open_run(folder: str | Path) -> Outcome:
     Raises:
         NeurokitError: the folder is not that of a run, or a file of scores is damaged.
     """
-    folder = Path(folder)
+    folder = _path(folder, "a run")
     checkpoint = last_checkpoint(folder)
     if not all_results(folder):
         return Outcome(folder, checkpoint, [], None, None)
@@ -172,7 +172,9 @@ def segment(
     if warning is not None:
         warnings.warn(warning, stacklevel=2)
     with ExitStack() as stack:
-        if folder is None:
+        if folder is not None:
+            _make_folder(_path(folder, "the results"))
+        else:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="neurokit-"))
         predicted, segmented = Path(folder) / PREDICTION, Path(folder) / SEGMENTATION
         with _shown("infer", show_progress):
@@ -184,6 +186,21 @@ def segment(
             decode.segment(method, trained, volume, prediction, source, segmented)
         labels_ZYX: NDArray[np.integer[Any]] = open_array(str(segmented))[...]
     return labels_ZYX
+
+
+def _path(folder: Any, whose: str) -> Path:
+    if not isinstance(folder, str | Path):
+        raise NeurokitError(f"the folder of {whose} is given by its path, not as {folder!r}")
+    return Path(folder)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NeurokitError(
+            f"{folder} cannot be made: {error.strerror}; choose another folder"
+        ) from error
 
 
 def _volume(image: Any, voxel_size_nm: Sequence[float] | None) -> Volume:

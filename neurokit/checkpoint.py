@@ -147,6 +147,15 @@ def require_fitting(module: nn.Module, weights: dict[str, torch.Tensor], whose: 
                 f"{whose} is of another architecture: its {name!r} is {_size(theirs)}, the "
                 f"recipe's is {_size(ours)}; use the recipe it was trained with"
             )
+        if ours.is_floating_point() != theirs.is_floating_point():
+            raise NeurokitError(
+                f"{whose} is damaged: its {name!r} holds {_type(theirs)}, and must hold "
+                f"{_type(ours)}"
+            )
+
+
+def _type(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _size(tensor: torch.Tensor | None) -> str:

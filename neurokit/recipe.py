@@ -226,8 +226,10 @@ def _override(source: _Source, overrides: Sequence[str]) -> None:
     """Set the value of each `key.path=value`: tables before their keys, `use` before the rest."""
     problems: list[str] = []
     parsed: list[tuple[list[str], Any]] = []
-    for text in overrides:
+    for text in [overrides] if isinstance(overrides, str) else overrides:
         try:
+            if not isinstance(text, str):
+                raise ValueError(f"{text!r} is not of the form 'key.path=value'")
             parsed.append(_parsed_override(text))
         except ValueError as error:
             problems.append(f"{_COMMAND_LINE}: {error}")

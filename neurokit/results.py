@@ -10,8 +10,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 from attrs import frozen
@@ -134,9 +135,15 @@ def _scores(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise NeurokitError(f"{path} cannot be read as scores; test again to replace it") from error
-    if not isinstance(found, dict):
+    volumes = found.get("volumes", {}) if isinstance(found, dict) else None
+    tables = [found.get("mean", {}), *volumes.values()] if isinstance(volumes, dict) else [None]
+    if not all(isinstance(table, dict) and _are_numbers(table.values()) for table in tables):
         raise NeurokitError(f"{path} cannot be read as scores; test again to replace it")
-    return found
+    return cast("dict[str, Any]", found)
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
 
 
 def _origin(segmentation: Path) -> tuple[str, str]:

@@ -433,3 +433,39 @@ def test_the_examples_run(outcome: Outcome, weights: Path, volume: Volume) -> No
             exec(example.source, names)
     labels_ZYX: Any = names["labels_ZYX"]
     assert labels_ZYX.shape == (6, 40, 44)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            {"weights": 3},
+            "weights are given by their name, or by the path of a file or a run, not as 3",
+        ),
+        (
+            {"weights": ""},
+            "weights are given by their name, or by the path of a file or a run, not as ''",
+        ),
+        ({"folder": 3}, "the folder of the results is given by its path, not as 3"),
+        ({"folder": "a_file"}, "a_file cannot be made: File exists; choose another folder"),
+        (
+            {"overrides": "decoder.treshold=0.4"},
+            "command line: [decoder.treshold] unknown parameter 'treshold'; did you mean "
+            "'threshold'?",
+        ),
+        ({"overrides": [3]}, "command line: 3 is not of the form 'key.path=value'"),
+    ],
+)
+def test_arguments_of_other_types(
+    arguments: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a_file").touch()
+    image_ZYX = np.zeros((4, 32, 32), np.uint8)
+    given: dict[str, Any] = {"weights": "phantom_demo", "voxel_size_nm": (20, 6, 6)} | arguments
+    with pytest.raises(NeurokitError) as caught:
+        neurokit.segment(image_ZYX, **given)
+    assert str(caught.value) == said
+    assert [path.name for path in tmp_path.iterdir()] == ["a_file"]
+    with pytest.raises(NeurokitError, match=r"^the folder of a run is given by its path, not as"):
+        neurokit.open_run(None)  # type: ignore[arg-type]

@@ -85,3 +85,13 @@ def test_damaged_results_are_named(outcome: Outcome) -> None:
         f"{results / 'test_im_segmentation.h5'} is damaged, or of another version; remove it and "
         f"test again"
     )
+
+
+@pytest.mark.parametrize(
+    "scores", ['{"volumes": 3}', '{"volumes": {"a": 3}}', '{"mean": {"voi": "low"}}']
+)
+def test_scores_that_are_none(scores: str, outcome: Outcome) -> None:
+    path = outcome.folder / "results_step=1" / "metrics.json"
+    path.write_text(scores)
+    with pytest.raises(NeurokitError, match=r"cannot be read as scores; test again to replace it"):
+        latest_results(outcome.folder)

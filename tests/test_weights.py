@@ -552,10 +552,32 @@ def test_what_is_not_ours(exported: Exported) -> None:
     damages += [("channels", each) for each in ("{", "3", '["x1"]', "{}")]
     for key, value in damages:
         assert error_of(changed(exported.weights, path, **{key: value})).startswith(head)
+    assert error_of(changed(exported.weights, path, channels="[" * 100_000)) == (
+        f"{head}it is nested without end; get it again"
+    )
+    long = error_of(changed(exported.weights, path, step="x" * 1000))
+    assert long == f"{head}step {'x' * 40!r} is no number of steps; get it again"
     load(changed(exported.weights, path, scores="["))  # nothing is computed from them
     Path("runs/tiny").mkdir(parents=True)
     assert error_of("runs/tiny") == (
         "runs/tiny is not the folder of a run; name one, or a file of weights"
+    )
+
+
+def test_weights_that_are_no_numbers(exported: Exported) -> None:
+    tensors, told = safetensors.torch.load_file(exported.weights), metadata(exported.weights)
+    name = next(iter(sorted(tensors)))
+    path = Path("spoilt.safetensors")
+    spoilt = tensors[name].clone()
+    spoilt.view(-1)[0] = float("nan")
+    safetensors.torch.save_file({**tensors, name: spoilt}, path, told)
+    assert error_of(path) == f"{path} is damaged: its '{name}' holds no finite numbers"
+    safetensors.torch.save_file({**tensors, name: tensors[name].int()}, path, told)
+    recipe = load_recipe("tiny.toml", OVERRIDES)
+    with pytest.raises(NeurokitError) as caught:
+        load(path).check(recipe.model, recipe.target.channels)
+    assert str(caught.value) == (
+        f"the network {path} is damaged: its '{name}' holds int32, and must hold float32"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -49,6 +50,8 @@ def errors_in_one_line() -> Iterator[None]:
     """Print what a user can mend as it is, without a traceback."""
     try:
         yield
+        if sys.stdout is not None:  # it may be closed
+            sys.stdout.flush()
     except RecipeError as error:
         # Of several processes, all find the same.
         for problem in error.problems if os.environ.get("RANK", "0") == "0" else ():
@@ -62,9 +65,18 @@ def errors_in_one_line() -> Iterator[None]:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
     except Exception as error:
-        if not _passed_on(error):
+        if _is_full(error):
+            # What is left to write would fail again when Python closes the output.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            click.echo(f"error: the output cannot be written: {error}", err=True)
+        elif not _passed_on(error):
             raise
         sys.exit(1)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether it is standard output that finds no space; files have errors of their own."""
+    return isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None
 
 
 def _passed_on(error: Exception) -> bool:

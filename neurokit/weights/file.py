@@ -34,6 +34,8 @@ from neurokit.weights.weights import METHOD_TABLES, Method, Weights, described_c
 SUFFIX = ".safetensors"
 FORMAT = 1
 _FORMAT_KEY = "neurokit_weights"
+_SHOWN = 40
+"""Letters of what a damaged header holds that are shown."""
 
 
 @frozen(kw_only=True)
@@ -108,6 +110,7 @@ def read(path: Path, name: str) -> Weights:
         raise NeurokitError(
             f"{path} is damaged, or not a safetensors file: get it again"
         ) from error
+    _require_numbers(tensors, path)
     try:
         size = json.loads(metadata["voxel_size_nm"])
         return Weights(
@@ -120,6 +123,10 @@ def read(path: Path, name: str) -> Weights:
             channels=_tables(metadata["channels"]),
             words=words,
         )
+    except RecursionError as error:
+        raise NeurokitError(
+            f"the header of {path} is damaged: it is nested without end; get it again"
+        ) from error
     except (KeyError, ValueError, TypeError) as error:
         raise NeurokitError(f"the header of {path} is damaged: {error}; get it again") from error
 
@@ -133,13 +140,21 @@ def _require_ours(metadata: dict[str, str], name: str) -> None:
         )
     if found != str(FORMAT):
         raise NeurokitError(
-            f"{name} is of format {found!r}, and this neurokit reads {FORMAT}; install a newer one"
+            f"{name} is of format {found[:_SHOWN]!r}, and this neurokit reads {FORMAT}; install a "
+            f"newer one"
         )
+
+
+def _require_numbers(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Refuse weights by which everything predicted would be no number."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise NeurokitError(f"{path} is damaged: its '{name}' holds no finite numbers")
 
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise ValueError(f"step {text!r} is no number of steps")
+        raise ValueError(f"step {text[:_SHOWN]!r} is no number of steps")
     return int(text)
 
 

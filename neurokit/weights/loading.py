@@ -25,6 +25,10 @@ def load(which: str | Path) -> Weights:
     Raises:
         NeurokitError: there is no such file or name, or the file is damaged or of another kind.
     """
+    if not isinstance(which, str | Path) or not str(which):
+        raise NeurokitError(
+            f"weights are given by their name, or by the path of a file or a run, not as {which!r}"
+        )
     if is_run(Path(which)):
         which = network_of(Path(which))
     path = Path(which)
