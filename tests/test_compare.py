@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import tomllib
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import tomli_w
 from click.testing import CliRunner, Result
 
 from neurokit import NeurokitError, load_recipe
@@ -196,6 +198,7 @@ def make(tiny: Path) -> Make:
             with h5py.File(place / "test_im_segmentation.h5", "w") as file:
                 file["main"] = np.zeros((1, 1, 1), np.uint8)
                 file["main"].attrs["volume"] = volume
+                file["main"].attrs["checkpoint"] = "x"
                 if marks is not None:
                     file["main"].attrs["volume_fingerprint"] = marks[volume]
         (results / "recipe.toml").write_text(recipe)
@@ -293,7 +296,8 @@ def test_one_name_for_two_volumes_is_warned_of(make: Make) -> None:
     make("tiny/2", {"v": BAD}, marks={"v": "bbbb"})
     found = _compared("outputs/tiny")
     assert found.warnings == (
-        "the volume 'v' is not the same in all runs; scores on it cannot be compared",
+        "the volume 'v' is read from other files, or another part of them, in 2 than in 1; scores "
+        "on it compare only if they hold the same",
     )
     assert not any(row.best for row in found.scores)
 
@@ -303,8 +307,8 @@ def test_without_a_mark_of_the_volume_the_recipes_tell(make: Make) -> None:
     make("tiny/2", {"v": BAD}, "data.test.noise=0.5", marks={"v": "bbbb"})
     found = _compared("outputs/tiny")
     assert found.warnings == (
-        "the volume 'v' may not be the same in all runs, as their [data.test] differ; scores on "
-        "it cannot be compared",
+        "the volume 'v' may be read from other files, as [data.test] of the runs differ; scores "
+        "on it compare only if they hold the same",
     )
     assert not any(row.best for row in found.scores)
 
@@ -368,6 +372,70 @@ def test_what_a_network_from_elsewhere_was_trained_by_is_not_compared(make: Make
     assert [run.training_seconds for run in found.runs] == [None, 90.5]
     assert [run.network for run in found.runs] == ["x", None]
     assert "\nnetwork        x  its own\n" in _invoke("outputs/tiny").stdout
+
+
+def test_an_unscored_network_from_elsewhere_is_named(make: Make) -> None:
+    make("tiny/1", {"v": {}}, log="")
+    (Path("outputs/tiny/1/checkpoints/last.ckpt")).unlink()
+    make("tiny/2", {"v": {}})
+    make("tiny/3", None, log="")
+    (Path("outputs/tiny/3/checkpoints/last.ckpt")).unlink()
+    found = _compared("outputs/tiny")
+    assert [run.network for run in found.runs] == ["x", None, None]
+    assert re.search(r"\nnetwork +x +its own +-\n", _invoke("outputs/tiny").stdout)
+
+
+def test_scores_that_are_no_test_are_marked_and_never_the_best(make: Make) -> None:
+    good = {"adapted_rand": 0.05, "voi": 0.5}
+    tuned = make("tiny/1", {"v": good}, "decoder.threshold=0.4")
+    (tuned / "tune").mkdir()
+    best = 'extends = "../recipe.toml"\n' + _decoder(tuned)
+    (tuned / "tune/best.toml").write_text(best)
+    make("tiny/2", {"v": BAD})
+    make("tiny/3", {"v": GOOD})
+    found = _compared("outputs/tiny")
+    rows = {row.score: row for row in found.scores}
+    assert (rows["adapted_rand"].best, rows["voi"].best) == ((2,), (1,))
+    assert (rows["adapted_rand"].no_test, rows["adapted_rand_recall"].no_test) == ((0,), ())
+    reason = "the decoder's settings were found by a search that scored on this very volume"
+    assert found.warnings == (f"the scores of 1 are no test: {reason}",)
+    assert [run["no_test"] for run in found.to_table()["runs"]] == [reason, None, None]
+    shown = _invoke("outputs/tiny")
+    assert re.search(r"\nadapted_rand +0\.0500 \(no test\) +0\.2000 +0\.1000\*\n", shown.stdout)
+    assert f"warning: the scores of 1 are no test: {reason}\n" in shown.stderr
+    # Of two, the other one is alone, and no best.
+    assert [row.best for row in _compared("outputs/tiny/1", "outputs/tiny/2").scores] == [()] * 3
+    # Settings that were changed since, or chosen on a validation volume, leave it a test.
+    make("tiny/4", {"v": good}, "decoder.threshold=0.5")
+    Path("outputs/tiny/4/tune").mkdir()
+    Path("outputs/tiny/4/tune/best.toml").write_text(best)
+    validation = "data.validation={use='phantom',shape=[6,40,44],seed=3}"
+    make("tiny/5", {"v": good}, "decoder.threshold=0.4", validation)
+    Path("outputs/tiny/5/tune").mkdir()
+    Path("outputs/tiny/5/tune/best.toml").write_text(best)
+    assert [run.no_test for run in _compared("outputs/tiny").runs] == [reason, "", "", "", ""]
+
+
+def test_the_volume_that_was_trained_on_is_no_test(make: Make) -> None:
+    same = "data.test={use='phantom',shape=[8,40,48],seed=1}"
+    make("tiny/1", {"v": GOOD}, same)
+    make("tiny/2", {"v": BAD}, same)
+    found = _compared("outputs/tiny")
+    reason = "the network was trained on the very volume that is scored"
+    assert [run.no_test for run in found.runs] == [reason, reason]
+    assert not any(row.best for row in found.scores)
+
+
+def _decoder(folder: Path) -> str:
+    recipe = tomllib.loads((folder / "recipe.toml").read_text())
+    return tomli_w.dumps({"decoder": recipe["decoder"]})
+
+
+def test_what_is_said_where_files_are_missing_is_no_difference(make: Make) -> None:
+    files = "data.test={{use='files',image='x.tif',voxel_size_nm=[30,6,6],hint='{}'}}"
+    make("tiny/1", {"v": GOOD}, files.format("there"))
+    make("tiny/2", {"v": GOOD}, files.format("elsewhere"))
+    assert _compared("outputs/tiny").recipe == ()
 
 
 def test_a_test_by_another_recipe_counts_in_what_it_changed(make: Make) -> None:
@@ -576,6 +644,7 @@ def test_the_json_of_a_comparison(make: Make) -> None:
                 "network": None,
                 "results": "outputs/tiny/1/results_step=6",
                 "training_seconds": 90.5,
+                "no_test": None,
             },
             {
                 "label": "2",
@@ -584,6 +653,7 @@ def test_the_json_of_a_comparison(make: Make) -> None:
                 "network": None,
                 "results": None,
                 "training_seconds": 90.5,
+                "no_test": None,
             },
         ],
         "scores": [

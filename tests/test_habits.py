@@ -144,9 +144,7 @@ def test_ctrl_c_on_a_terminal_says_how_to_go_on_and_that_goes_on(tiny: Path) -> 
     assert done.returncode == 0, done.stderr
     assert "epoch 6/6" in done.stderr
     assert "epoch 1/6" not in done.stderr
-    assert done.stdout == (
-        f"\nresults\n  {folder}/checkpoints/last.ckpt\n  {folder}/report.html\n"
-    )
+    assert done.stdout == (f"\nresults\n  {folder}/checkpoints/last.ckpt\n  {folder}/report.html\n")
 
 
 def test_a_scheduler_stops_a_job_whose_log_stays_readable(tiny: Path) -> None:
@@ -582,3 +580,18 @@ def test_a_checkpoint_is_tested_by_its_own_recipe(tiny: Path) -> None:
 
 def test_names_that_are_offered_are_those_that_are_listed() -> None:
     assert invoke("show", "waterz", "--kind", "loss").stderr.endswith(f"{offered('loss')}\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_an_output_without_space_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "neurokit", "list-plugins"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: the output cannot be written: [Errno 28] No space left on device\n"
+    )

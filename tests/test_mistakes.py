@@ -60,7 +60,18 @@ def _check(
     sizes = {int(name): int((inside == name).sum()) for name in np.unique(inside)}
     assert mistake.pieces == len(sizes) > 1
     assert mistake.cost == sum(a * b for a, b in combinations(sizes.values(), 2))
+    order = sorted(sizes, key=lambda name: (-sizes[name], name))
+    assert mistake.largest == tuple(Piece(name, sizes[name]) for name in order[:4])
+    assert mistake.large == sum(100 * size >= len(inside) for size in sizes.values())
+    assert mistake.large + mistake.slivers == len(sizes)
     shown = {each.id: each.voxels for each in mistake.shown}
+    assert mistake.largest_meet == any(
+        sorted(sizes[each] for each in pair) == sorted(sizes[each] for each in order[:2])
+        for pair in _slow_contacts(whole, piece, mistake.id)
+    )
+    assert mistake.named == tuple(
+        Piece(name, sizes[name]) for name in order if name in {*order[:4], *shown}
+    )
     assert shown.items() <= sizes.items()
     assert mistake.shown[0].voxels >= mistake.shown[1].voxels
     contacts = _slow_contacts(whole, piece, mistake.id)
@@ -111,6 +122,8 @@ def test_random_labels_against_the_slow_way(seed: int) -> None:
         assert len({each.id for each in kind}) == len(kind)
     assert len(found.merges) == found.merged_segments
     assert len(found.splits) == found.split_neurons
+    assert sum(each.large > 1 for each in found.merges) == found.largely_merged
+    assert sum(each.large > 1 for each in found.splits) == found.largely_split
     _check_sums(found, signed.ravel(), truth.ravel())
 
 
@@ -159,7 +172,9 @@ def test_a_merge_is_where_its_neurons_touch() -> None:
     assert found.splits == ()
     (merge,) = found.merges
     # 60 voxels of each; the contact is the plane between x = 3 and x = 4, its middle (1, 2, 4).
-    assert merge == Mistake(1, 2, (Piece(7, 60), Piece(9, 60)), 3600.0, (1, 2, 4), True)
+    both = (Piece(7, 60), Piece(9, 60))
+    assert merge == Mistake(1, 2, 2, both, both, 3600.0, (1, 2, 4), True)
+    assert merge.largest_meet
     assert found.joined_wrongly == found.all_wrong == 3600
     assert found.share(merge.cost) == 1
 
@@ -193,6 +208,29 @@ def test_a_third_neuron_between_two_keeps_them_apart() -> None:
     assert merge.shown == (Piece(1, 20), Piece(2, 1))
     assert merge.place_ZYX == (0, 0, 20)
     assert merge.cost == 20 + 400 + 20
+    assert not merge.largest_meet
+    assert merge.largest == merge.named == (Piece(1, 20), Piece(3, 20), Piece(2, 1))
+
+
+def test_a_piece_of_less_than_a_hundredth_is_a_sliver() -> None:
+    truth = np.repeat([1, 2, 3], [198, 2, 1])[None, None]
+    (merge,) = _found(np.ones_like(truth), truth).merges
+    # 2 of 201 voxels are less than a hundredth, of 200 they are one.
+    assert (merge.pieces, merge.large, merge.slivers) == (3, 1, 2)
+    assert _found(np.ones_like(truth), truth).largely_merged == 0
+    (merge,) = _found(np.ones((1, 1, 200), int), truth[..., :200]).merges
+    assert (merge.pieces, merge.large, merge.slivers) == (2, 2, 0)
+
+
+def test_the_pieces_that_meet_are_named_beside_the_largest() -> None:
+    # Four large neurons, kept apart by the membrane; two specks that touch.
+    wide = np.zeros(9, int)
+    line = np.concatenate([*(np.r_[[name] * 9, wide] for name in (1, 2, 3, 4)), [5, 6]])
+    truth = line[None, None]
+    (merge,) = _found(np.ones_like(truth), truth).merges
+    assert merge.largest == tuple(Piece(name, 9) for name in (1, 2, 3, 4))
+    assert merge.shown == (Piece(5, 1), Piece(6, 1))
+    assert merge.named == (*merge.largest, *merge.shown)
 
 
 def test_a_split_is_where_its_segments_touch() -> None:

@@ -24,7 +24,9 @@ from neurokit import NeurokitError, load_recipe
 from neurokit.cli import main
 from neurokit.observers.report import Report
 from neurokit.pipeline import execute
+from neurokit.reporting.data import missing_data
 from neurokit.reporting.page import gathered, summary_html, write_report
+from neurokit.run_folder import Run
 from neurokit.volumes import open_array, write_array
 
 SHORT = ["train.epochs=2", "train.steps_per_epoch=2"]
@@ -210,7 +212,8 @@ def test_a_perfect_segmentation_has_no_mistakes(folder: Path) -> None:
     file = folder / "results_step=4" / "test_im_segmentation.h5"
     assert volume.labels is not None
     truth = np.asarray(volume.labels[...])
-    write_array(file, truth, attributes={"volume": volume.name, "voxel_size_nm": (30, 6, 6)})
+    known = {"volume": volume.name, "checkpoint": "x", "voxel_size_nm": (30, 6, 6)}
+    write_array(file, truth, attributes=known)
     page = _page(folder)
     assert "There are no merges." in page.text
     assert "There are no splits." in page.text
@@ -287,8 +290,8 @@ def test_settings_chosen_on_what_is_scored_are_told(folder: Path) -> None:
     best.write_text(f"{best.read_text().splitlines()[0]}\n{_decoder_of(recipe)}")
     (note,) = gathered(folder).notes
     assert note == (
-        "The decoder's settings were found by a search, which scored on this very volume, so that "
-        "the scores are no test."
+        "The scores are no test: the decoder's settings were found by a search that scored on this "
+        "very volume."
     )
 
 
@@ -329,7 +332,7 @@ def test_training_and_testing_on_one_volume_is_told(tmp_path: Path) -> None:
     text = TINY.replace("shape = [6, 40, 44]\nseed = 2", "shape = [8, 40, 48]\nseed = 1")
     folder = _run(tmp_path, text)
     assert gathered(folder).notes == [
-        "The network was trained on the very volume that is scored: this is no test."
+        "The scores are no test: the network was trained on the very volume that is scored."
     ]
 
 
@@ -352,7 +355,7 @@ def test_without_metrics_or_labels_it_says_so(tmp_path: Path) -> None:
     )
     (tmp_path / "image.h5").unlink()
     page = _page(folder)
-    assert "the data that the recipe names is no longer there, or not as it was" in page.text
+    assert f"as its data is missing: image file not found: {tmp_path}/image.h5" in page.text
     assert list(page.pictures()) == []
     write_array(tmp_path / "image.h5", changed[:5])
     assert "has another shape than the segmentation" in _page(folder).text
@@ -381,6 +384,70 @@ def test_the_command_prints_where_it_lies(folder: Path) -> None:
     result = CliRunner().invoke(main, ["report", str(folder)])
     assert (result.exit_code, result.output) == (0, f"{folder / 'report.html'}\n")
     _checked((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_command_keeps_a_report_that_it_cannot_write_in_full(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    write_array(tmp_path / "mine.h5", random.integers(0, 255, (9, 40, 44), np.uint8))
+    write_array(tmp_path / "truth.h5", random.integers(0, 3, (9, 40, 44), np.uint8))
+    mine = (
+        f'use = "files"\nimage = "{tmp_path}/mine.h5"\nlabels = "{tmp_path}/truth.h5"\n'
+        f'voxel_size_nm = [30, 6, 6]\nsections = [3, 9]\nhint = "ask"'
+    )
+    folder = _run(tmp_path, TINY.replace('use = "phantom"\nshape = [6, 40, 44]\nseed = 2', mine))
+    page = _page(folder)
+    assert page.text.count("z counts from section 3 of the file") == 2
+    (volume,) = gathered(folder).volumes
+    for view in (*volume.merges, *volume.splits):
+        assert f"; section {view.mistake.place_ZYX[0] + 3} of the file" in page.text
+    report = folder / "report.html"
+    before = report.read_bytes()
+    command = ["report", str(folder)]
+    (tmp_path / "mine.h5").rename(tmp_path / "moved.h5")
+    with pytest.raises(NeurokitError) as gone:
+        open_array(f"{tmp_path}/mine.h5")
+    why = f"image {gone.value}".splitlines()[0].rstrip(".")
+    assert str(tmp_path / "mine.h5") in why
+    result = CliRunner().invoke(main, command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"error: the data of mine is missing: {why}; {report} is left as it is, and "
+        f"--without-data writes it without pictures and mistakes\n"
+    )
+    assert report.read_bytes() == before
+    result = CliRunner().invoke(main, [*command, "--without-data"])
+    assert (result.exit_code, result.stdout) == (0, f"{report}\n")
+    assert result.stderr == f"warning: the data of mine is missing: {why}\n"
+    page = _checked(report.read_text(encoding="utf-8"))
+    assert f"mine: no pictures and no mistakes, as its data is missing: {why}." in page.text
+    assert list(page.pictures()) == []
+    report.unlink()
+    result = CliRunner().invoke(main, command)
+    assert (result.exit_code, result.stdout) == (0, f"{report}\n")
+    write_array(tmp_path / "mine.h5", np.zeros((8, 40, 44), np.uint8))
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    (tmp_path / "mine.h5").unlink()
+    (tmp_path / "moved.h5").rename(tmp_path / "mine.h5")
+    result = CliRunner().invoke(main, command)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert report.read_bytes() == before
+
+
+def test_data_of_another_name_is_missing(folder: Path) -> None:
+    recipe = folder / "results_step=4" / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("seed = 2", "seed = 4"))
+    assert missing_data(folder) == {
+        "phantom-2-0": "the recipe's data holds no such volume; there are: phantom-4-0"
+    }
+
+
+def test_what_the_run_warned_of_is_told_once(folder: Path) -> None:
+    run = Run.open(folder, plugins=[Report()])
+    for _ in range(2):
+        run.hooks.hook.warning(run=run, message="a <b> is odd")
+    assert gathered(folder).notes == ["The run warned: a <b> is odd"]
+    assert "The run warned: a <b> is odd" in _page(folder).text
 
 
 def test_the_command_says_what_is_no_run(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from neurokit import NeurokitError, load_recipe
 from neurokit.pipeline import Outcome, execute
 from neurokit.prediction import Prediction
+from neurokit.reporting.curves import threshold_curves
 from neurokit.scores import scores_of
 from neurokit.stages.thresholds import THRESHOLDS
 
@@ -67,6 +69,36 @@ def test_it_is_made_again_only_when_something_changed(outcome: Outcome) -> None:
     _again(outcome, "decoder.merge_function=affmean")
     assert _file(outcome).stat().st_mtime_ns != before
     assert not list(_file(outcome).parent.glob(".shared_*"))
+
+
+@pytest.mark.parametrize(
+    ("scores", "own", "words"),
+    [
+        ([0.5, 0.2, 0.4], 0.1, "Best at 0.5: voi 0.2000, beside 0.5000 at the recipe's 0.1."),
+        ([0.5, 0.2, 0.4], 0.5, "The recipe's threshold is the best of these: voi 0.2000."),
+        (
+            [0.5, 0.2, 0.20001],
+            0.9,
+            "The recipe's threshold is as good as the best of these: voi 0.2000.",
+        ),
+        (
+            [0.2, 0.2, 0.4],
+            0.5,
+            "The recipe's threshold is as good as the best of these: voi 0.2000.",
+        ),
+        (
+            [0.2, 0.2, 0.2],
+            0.9,
+            "The threshold makes no difference here: voi 0.2000 at all of these.",
+        ),
+        ([math.nan] * 3, 0.1, ""),
+    ],
+)
+def test_the_curve_in_words(tmp_path: Path, scores: list[float], own: float, words: str) -> None:
+    found = {"thresholds": [0.1, 0.5, 0.9], "scores": {"voi": scores}, "own": own}
+    (tmp_path / THRESHOLDS).write_text(json.dumps(found))
+    (curve,) = threshold_curves(tmp_path, {"voi": "lower is better"})
+    assert curve.note == words
 
 
 def test_what_is_shared_changes_no_segmentation(tiny: Path, outcome: Outcome) -> None:

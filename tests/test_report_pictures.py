@@ -173,11 +173,15 @@ def _near(pixel: Any, colour: tuple[int, int, int]) -> bool:
     return int(pixel.argmax()) == int(np.argmax(colour)) and pixel.max() - pixel.min() > 40
 
 
+def _mistake(name: int, both: tuple[Piece, Piece], place_ZYX: tuple[int, int, int]) -> Mistake:
+    return Mistake(name, 2, 2, both, both, 1.0, place_ZYX, True)
+
+
 def test_a_merge_is_shown_in_its_colours() -> None:
     truth = np.zeros((4, 60, 80), np.int64)
     truth[:, :, :40], truth[:, :, 40:] = 3, 4
     made = np.ones_like(truth)
-    merge = Mistake(1, 2, (Piece(3, 9600), Piece(4, 9600)), 1.0, (2, 30, 40), True)
+    merge = _mistake(1, (Piece(3, 9600), Piece(4, 9600)), (2, 30, 40))
     shown = cutout(merge, True, _volume(truth), made)
     assert shown.frame.plane == "xy"
     true, segments = _pixels(shown.truth), _pixels(shown.segmentation)
@@ -194,7 +198,7 @@ def test_a_split_along_z_is_shown_from_the_side() -> None:
     made = np.zeros((20, 60, 80), np.int64)
     made[:10], made[10:] = 5, 6
     truth = np.full_like(made, 9)
-    split = Mistake(9, 2, (Piece(5, 48000), Piece(6, 48000)), 1.0, (10, 30, 40), True)
+    split = _mistake(9, (Piece(5, 48000), Piece(6, 48000)), (10, 30, 40))
     shown = cutout(split, False, _volume(truth), made)
     assert shown.frame.plane in ("xz", "yz")
     segments = _pixels(shown.segmentation)

@@ -35,7 +35,8 @@ def compare(runs: tuple[str, ...], html: Path | None, as_json: bool) -> None:
     only RUN, all its runs.
 
     Of the recipes only what differs is shown. The best value of each metric is marked with a star,
-    where the metric says which way is better and the values can be compared.
+    where the metric says which way is better and the values can be compared. Scores are marked as
+    no test where the volume was trained on, or the settings were chosen on it.
     """
     with errors_in_one_line():
         from neurokit.comparing import compare, find_runs

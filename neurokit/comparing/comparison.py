@@ -36,8 +36,9 @@ class ScoreRow:
         headline: whether one number stands for the metric, and this is it.
         higher_is_better: None where the metric does not say, or is not installed.
         values: of each run; None where a run has no such score.
-        best: places of the best values; empty where no direction is known, where fewer than two
-            runs have the score, and where all are equal.
+        no_test: places of the values that are no test.
+        best: places of the best of the others; empty where no direction is known, where fewer than
+            two runs have the score, and where all are equal.
     """
 
     volume: str
@@ -45,6 +46,7 @@ class ScoreRow:
     headline: bool
     higher_is_better: bool | None
     values: tuple[float | None, ...]
+    no_test: tuple[int, ...]
     best: tuple[int, ...]
 
 
@@ -79,6 +81,7 @@ class Comparison:
                     "network": run.network,
                     "results": None if run.results is None else str(run.results.folder),
                     "training_seconds": run.training_seconds,
+                    "no_test": run.no_test or None,
                 }
                 for run in self.runs
             ],
@@ -120,6 +123,11 @@ def compare(runs: Sequence[ComparedRun], registry: Registry | None = None) -> Co
         warnings=tuple(
             [
                 *_untested(runs),
+                *(
+                    f"the scores of {run.label} are no test: {run.no_test}"
+                    for run in runs
+                    if run.no_test
+                ),
                 *_other_data(runs),
                 *(
                     f"{key} was computed in several ways (see [metrics] of the recipes), and its "
@@ -153,19 +161,21 @@ def _score_rows(runs: Sequence[ComparedRun], headlines: dict[str, _Headline]) ->
     """Rows of each volume, in the order in which runs have them; first the means over several."""
     found = [_volumes(run) for run in runs]
     names = list(dict.fromkeys(name for volumes in found for name in volumes))
+    no_test = [place for place, run in enumerate(runs) if run.no_test]
     doubtful = [name for name in names if _other_content(runs, name)]
     if len(names) > 1 and all(len(volumes) in (0, len(names)) for volumes in found):
         means = [{} if run.results is None else run.results.mean for run in runs]
-        yield from _rows(MEAN, means, headlines, comparable=not doubtful)
+        yield from _rows(MEAN, means, headlines, no_test, comparable=not doubtful)
     for name in names:
         scores = [volumes[name].scores if name in volumes else {} for volumes in found]
-        yield from _rows(name, scores, headlines, comparable=name not in doubtful)
+        yield from _rows(name, scores, headlines, no_test, comparable=name not in doubtful)
 
 
 def _rows(
     volume: str,
     scores: Sequence[dict[str, float]],
     headlines: dict[str, _Headline],
+    no_test: Sequence[int],
     *,
     comparable: bool,
 ) -> Iterator[ScoreRow]:
@@ -177,8 +187,10 @@ def _rows(
         higher = None if headline is None else headline.higher_is_better
         best: tuple[int, ...] = ()
         if headline is not None and comparable and not headline.scored_otherwise:
-            best = _best(values, headline.higher_is_better)
-        yield ScoreRow(volume, key, headline is not None, higher, values, best)
+            tests = [None if at in no_test else value for at, value in enumerate(values)]
+            best = _best(tests, headline.higher_is_better)
+        marked = tuple(place for place in no_test if values[place] is not None)
+        yield ScoreRow(volume, key, headline is not None, higher, values, marked, best)
 
 
 def _best(values: Sequence[float | None], higher_is_better: bool) -> tuple[int, ...]:
@@ -239,7 +251,7 @@ def _other_data(runs: Sequence[ComparedRun]) -> Iterator[str]:
     for name in names:
         doubt = _other_content(runs, name)
         if doubt:
-            yield f"{doubt}; scores on it cannot be compared"
+            yield f"{doubt}; scores on it compare only if they hold the same"
 
 
 def _other_content(runs: Sequence[ComparedRun], name: str) -> str | None:
@@ -247,12 +259,17 @@ def _other_content(runs: Sequence[ComparedRun], name: str) -> str | None:
     tested = [run for run in runs if name in _volumes(run)]
     marks = [_content(_volumes(run)[name]) for run in tested]
     if None not in marks:
-        same = len(set(marks)) < 2
-        return None if same else f"the volume '{name}' is not the same in all runs"
+        others = [run.label for run, mark in zip(tested, marks, strict=True) if mark != marks[0]]
+        if not others:
+            return None
+        return (
+            f"the volume '{name}' is read from other files, or another part of them, in "
+            f"{', '.join(others)} than in {tested[0].label}"
+        )
     sources = [run.recipe["data"].get("test") for run in tested]
     if all(source == sources[0] for source in sources):
         return None
-    return f"the volume '{name}' may not be the same in all runs, as their [data.test] differ"
+    return f"the volume '{name}' may be read from other files, as [data.test] of the runs differ"
 
 
 def _content(volume: VolumeResults) -> str | None:

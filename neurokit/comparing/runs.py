@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 
 from neurokit.comparing.differences import Missing, Table
 from neurokit.errors import NeurokitError, first_line
+from neurokit.reporting.no_test import why_no_test
 from neurokit.results import Results, all_results, latest_results
 from neurokit.run_folder import is_run, own_recipe
 
@@ -34,6 +35,7 @@ class ComparedRun:
         label: short, and another for each run.
         folder: of the run.
         results: of the test; None where nothing was tested.
+        no_test: why its scores tell nothing of unseen tissue; empty where they do.
         recipe: the plain table of what it was trained and tested by.
         environment: versions of distributions by name, and of `python` and `system`.
         training_seconds: over all sessions; None where it trained nothing.
@@ -42,6 +44,7 @@ class ComparedRun:
     label: str
     folder: Path
     results: Results | None
+    no_test: str
     recipe: Table
     environment: dict[str, str]
     training_seconds: float | None
@@ -54,7 +57,12 @@ class ComparedRun:
     @property
     def network(self) -> str | None:
         """What was tested of a run that has trained nothing; None where that is its own."""
-        return None if _trained(self.folder) or self.results is None else self.results.checkpoint
+        return None if self.has_trained or self.results is None else self.results.checkpoint
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether it has trained a network of its own."""
+        return _trained(self.folder)
 
 
 def find_runs(names: Sequence[str]) -> list[ComparedRun]:
@@ -127,10 +135,19 @@ def _remembered(folder: Path, results: Results | None) -> ComparedRun:
         label=str(folder),
         folder=folder,
         results=results,
+        no_test=_no_test(folder, results),
         recipe=_recipe(folder, results),
         environment={key: str(value) for key, value in {**environment, **versions}.items()},
         training_seconds=training_seconds(folder),
     )
+
+
+def _no_test(folder: Path, results: Results | None) -> str:
+    """Why the scores of a test are none, as the report of the run says it."""
+    if results is None or not results.mean:
+        return ""
+    recipe = _read(results.folder / "recipe.toml", tomllib.loads)
+    return ", and ".join(why_no_test(folder, recipe))
 
 
 def _recipe(folder: Path, results: Results | None) -> dict[str, Any]:
@@ -152,7 +169,14 @@ def _recipe(folder: Path, results: Results | None) -> dict[str, Any]:
     }
     if "test" in tested.get("data", {}):
         data["test"] = tested["data"]["test"]
-    return recipe | {"data": data}
+    return recipe | {"data": {part: _without_hint(value) for part, value in data.items()}}
+
+
+def _without_hint(dataset: Any) -> Any:
+    """A dataset's table without what it says where files are missing, which changes no result."""
+    if not isinstance(dataset, dict):
+        return dataset
+    return {key: value for key, value in dataset.items() if key != "hint"}
 
 
 def _trained(folder: Path) -> bool:

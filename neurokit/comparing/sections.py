@@ -68,7 +68,14 @@ def conclusion(found: Comparison) -> str:
 
 
 def _score(row: ScoreRow) -> Line:
-    cells = tuple(NOTHING if value is None else f"{value:.4f}" for value in row.values)
+    cells = tuple(
+        NOTHING
+        if value is None
+        else f"{value:.4f} (no test)"
+        if place in row.no_test
+        else f"{value:.4f}"
+        for place, value in enumerate(row.values)
+    )
     return Line(row.score, cells, row.best, minor=not row.headline)
 
 
@@ -83,9 +90,12 @@ def _facts(found: Comparison) -> list[Line]:
             ],
         ),
     ]
-    networks = [run.network for run in found.runs]
-    if any(networks):
-        facts.insert(0, ("network", [network or "its own" for network in networks]))
+    networks = [
+        "its own" if run.results is not None and run.has_trained else run.network
+        for run in found.runs
+    ]
+    if any(run.network for run in found.runs):
+        facts.insert(0, ("network", networks))
     return [
         Line(name, tuple(NOTHING if value is None else value for value in values))
         for name, values in facts

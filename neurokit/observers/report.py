@@ -76,6 +76,11 @@ class Report:
         )
 
     @hookimpl
+    def warning(self, run: Run, message: str) -> None:
+        """Note what the run warns of."""
+        self._note(run, "warning", message=message)
+
+    @hookimpl
     def run_finished(self, run: Run) -> None:
         """Write the report."""
         if not run.leads:

@@ -98,9 +98,14 @@ def _best_words(
     if not known:
         return ""
     best, at = (max if higher else min)(known)
-    if at == own:
-        return f"The recipe's threshold is the best of these: {name} {best:.4f}."
+    shown = {f"{score:.4f}" for score, _ in known}
+    if len(known) > 1 and len(shown) == 1:
+        return f"The threshold makes no difference here: {name} {best:.4f} at all of these."
     here = dict(zip(thresholds, scores, strict=True)).get(own, math.nan)
+    if here == best and [score for score, _ in known].count(best) == 1:
+        return f"The recipe's threshold is the best of these: {name} {best:.4f}."
+    if f"{here:.4f}" == f"{best:.4f}":
+        return f"The recipe's threshold is as good as the best of these: {name} {best:.4f}."
     return f"Best at {at:g}: {name} {best:.4f}, beside {here:.4f} at the recipe's {own:g}."
 
 

@@ -51,6 +51,7 @@ class CommandRecord:
         started: when, in seconds since 1970.
         device: what the network ran on, in words; empty where no stage said so.
         stages: in the order in which they were first entered.
+        warnings: what it warned of, in order.
         failure: the error that it ended with; None where it ended well, or was killed.
     """
 
@@ -58,6 +59,7 @@ class CommandRecord:
     started: float
     device: str = ""
     stages: list[StageRecord] = Factory(list)
+    warnings: list[str] = Factory(list)
     failure: str | None = None
 
 
@@ -87,6 +89,11 @@ class History:
     commands: list[CommandRecord] = Factory(list)
     steps: list[Point] = Factory(list)
     epochs: list[Point] = Factory(list)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What all commands warned of, each once."""
+        return list(dict.fromkeys(each for command in self.commands for each in command.warnings))
 
 
 def note(folder: Path, event: str, **details: Any) -> None:
@@ -178,6 +185,8 @@ def _note_stage(
         _add(command, found)
     elif kind == "device":
         command.device = str(event["device"])
+    elif kind == "warning":
+        command.warnings.append(str(event["message"]))
     elif kind == "failure":
         command.failure = str(event["error"])
         for name, started in open_stages.items():

@@ -21,6 +21,9 @@ from neurokit.volumes import ArrayLike
 
 Place = tuple[int, int, int]
 
+_NAMED = 4
+"""Of each mistake, so many of its largest pieces are named."""
+
 
 @frozen
 class Piece:
@@ -42,6 +45,8 @@ class Mistake:
     Attributes:
         id: of the segment that is a merge, or of the neuron that is split.
         pieces: how many it has.
+        large: how many of them hold at least a hundredth of it; the rest are slivers.
+        largest: up to four pieces, the largest first; of equal ones the smaller id.
         shown: the two pieces that meet at the place.
         cost: pairs of its voxels that lie in two pieces.
         place_ZYX: a voxel where the two pieces meet, the one nearest to the middle of their
@@ -51,10 +56,30 @@ class Mistake:
 
     id: int
     pieces: int
+    large: int
+    largest: tuple[Piece, ...]
     shown: tuple[Piece, Piece]
     cost: float
     place_ZYX: Place
     meets: bool
+
+    @property
+    def slivers(self) -> int:
+        """How many pieces hold less than a hundredth of it."""
+        return self.pieces - self.large
+
+    @property
+    def largest_meet(self) -> bool:
+        """Whether the two pieces that meet are as large as the two largest."""
+        return self.meets and [each.voxels for each in self.shown] == [
+            each.voxels for each in self.largest[:2]
+        ]
+
+    @property
+    def named(self) -> tuple[Piece, ...]:
+        """The largest pieces and those that are shown, each once, the largest first."""
+        named = {*self.largest, *self.shown}
+        return tuple(sorted(named, key=lambda piece: (-piece.voxels, piece.id)))
 
 
 @frozen
@@ -64,6 +89,7 @@ class Mistakes:
     Attributes:
         merges, splits: the costliest, the worst first.
         merged_segments, split_neurons: how many there are in all.
+        largely_merged, largely_split: in how many of these two pieces or more are no slivers.
         joined_wrongly: pairs of voxels in one segment and two neurons: the cost of all merges.
         parted_wrongly: pairs in one neuron and two segments: the cost of all splits.
         lost: pairs in one neuron of which a voxel, or both, is in no segment.
@@ -74,6 +100,8 @@ class Mistakes:
     splits: tuple[Mistake, ...]
     merged_segments: int
     split_neurons: int
+    largely_merged: int
+    largely_split: int
     joined_wrongly: float
     parted_wrongly: float
     lost: float
@@ -140,6 +168,8 @@ def find_mistakes(
         splits=_found(splits),
         merged_segments=int((merges.costs > 0).sum()),
         split_neurons=int((splits.costs > 0).sum()),
+        largely_merged=merges.of_large_pieces(),
+        largely_split=splits.of_large_pieces(),
         joined_wrongly=float(merges.costs.sum()),
         parted_wrongly=float(splits.costs.sum()),
         lost=max(0.0, true - both - float(splits.costs.sum())),
@@ -158,6 +188,8 @@ def _found(wholes: Wholes) -> tuple[Mistake, ...]:
             Mistake(
                 id=whole,
                 pieces=wholes.parts(row),
+                large=wholes.large_parts(row),
+                largest=tuple(Piece(*each) for each in wholes.largest(row, _NAMED)),
                 shown=(one, other),
                 cost=wholes.cost(row),
                 place_ZYX=(z, y, x),

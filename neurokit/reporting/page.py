@@ -24,6 +24,7 @@ from neurokit.recipe import load_recipe
 from neurokit.registry import installed
 from neurokit.reporting import words
 from neurokit.reporting.curves import Curve, learning_curves, threshold_curves
+from neurokit.reporting.data import first_section, opened_data
 from neurokit.reporting.history import CommandRecord, History, read_history
 from neurokit.reporting.scored import (
     MetricView,
@@ -34,6 +35,7 @@ from neurokit.reporting.scored import (
     scores_in,
 )
 from neurokit.reporting.study import StudyView, study_view
+from neurokit.reporting.telling import extent
 from neurokit.reporting.tissue import VolumeView, volume_view
 from neurokit.results import Results, all_results, latest_results
 from neurokit.run_folder import own_recipe
@@ -71,6 +73,7 @@ class Page:
         results: of the latest test; None where nothing was tested.
         others: results of other checkpoints.
         scores, metrics, notes: of the latest test.
+        first_section: of the test's file, from which z counts.
         volumes: that were tested, as many as are shown.
         unseen: how many more there are.
         learning, thresholds: charts.
@@ -91,6 +94,7 @@ class Page:
     scores: list[Score]
     metrics: list[MetricView]
     notes: list[str]
+    first_section: int
     volumes: list[VolumeView]
     unseen: int
     learning: list[Curve]
@@ -164,11 +168,20 @@ def gathered(folder: Path, pictures: int = _MOST_VOLUMES, mistakes: int = 10) ->
     volumes: list[VolumeView] = []
     if results is not None and recipe is not None:
         remarks += notes(folder, results, recipe)
-        opened = results.open_volumes()
+        opened, missing = opened_data(results)
+        alone = len(results.volumes) == 1
         volumes = [
-            volume_view(folder, each, opened.get(each.name), mistakes, len(results.volumes) == 1)
+            volume_view(
+                folder,
+                each,
+                opened.get(each.name),
+                missing.get(each.name, ""),
+                mistakes,
+                alone,
+            )
             for each in results.volumes[:pictures]
         ]
+    remarks += [f"The run warned: {each}" for each in history.warnings]
     tested = results if recipe is not None else None
     environment = _environment(folder)
     versions = environment.get("distributions", {})
@@ -182,6 +195,7 @@ def gathered(folder: Path, pictures: int = _MOST_VOLUMES, mistakes: int = 10) ->
         scores=[] if tested is None or recipe is None else scores_in(tested, recipe),
         metrics=[] if tested is None or recipe is None else metric_views(recipe),
         notes=remarks,
+        first_section=0 if recipe is None else first_section(recipe),
         volumes=volumes,
         unseen=0 if results is None else len(results.volumes) - len(volumes),
         learning=learning_curves(history, list(headline_directions(recipe)) if recipe else []),
@@ -211,6 +225,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     filters = (
+        words.counted,
         words.duration,
         words.memory,
         words.moment,
@@ -220,6 +235,7 @@ def _templates() -> Environment:
     )
     templates.filters |= {each.__name__: each for each in filters}
     style = templates.get_template("report.css").render()
+    templates.globals["extent"] = extent
     templates.globals["style"] = Markup(style)
     return templates
 

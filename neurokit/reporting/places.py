@@ -12,6 +12,9 @@ from neurokit.graph.threads import side_by_side, slabs
 from neurokit.reporting.lines import CodeBook, Lines, pass_slab
 from neurokit.volumes import ArrayLike
 
+_SLIVERS = 100
+"""A piece that holds less than a whole divided by this is a sliver."""
+
 _MOST_PIECES = 16
 """Of each segment or neuron, so many of its pieces, the largest, are looked at for a contact."""
 
@@ -37,6 +40,8 @@ class Wholes:
         sizes = np.bincount(wholes, weights=counts, minlength=len(ids))
         squares = np.bincount(wholes, weights=counts.astype(float) ** 2, minlength=len(ids))
         self._parts = np.bincount(wholes, minlength=len(ids))
+        large = wholes[counts * _SLIVERS >= sizes[wholes]]
+        self._large = np.bincount(large, minlength=len(ids))
         self.costs = np.where(self._parts > 1, (sizes**2 - squares) / 2, 0.0)
         worst = np.lexsort((np.arange(len(ids)), -self.costs))[:most]
         self._worst = worst[self.costs[worst] > 0]
@@ -70,13 +75,16 @@ class Wholes:
             costs = np.where(sums[..., 0] > 0, products, 0.0)
             first, second = divmod(int(costs.argmax()), len(costs))
             if costs[first, second] == 0:
-                first = second = self._two_largest(row)[1]
+                first = second = self._by_size(row)[1]
             self.wanted[row] = first, second
             self.middles[row] = sums[first, second, 1:] / sums[first, second, 0]
 
-    def _two_largest(self, row: int) -> tuple[int, int]:
-        order = np.argsort(-self._sizes[row], kind="stable")
-        return int(order[0]), int(order[1])
+    def _by_size(self, row: int) -> list[int]:
+        """The pieces that are looked at, the largest first; of equal ones the smaller id."""
+        sizes = self._sizes[row]
+        return sorted(
+            map(int, np.flatnonzero(sizes)), key=lambda at: (-sizes[at], self._piece_names[at])
+        )
 
     @property
     def ids(self) -> list[int]:
@@ -91,6 +99,18 @@ class Wholes:
         """How many pieces a whole has."""
         return int(self._parts[self._worst[row]])
 
+    def large_parts(self, row: int) -> int:
+        """How many pieces of a whole are no slivers."""
+        return int(self._large[self._worst[row]])
+
+    def of_large_pieces(self) -> int:
+        """How many of all wholes have two pieces, or more, that are no slivers."""
+        return int((self._large > 1).sum())
+
+    def largest(self, row: int, most: int) -> list[tuple[int, int]]:
+        """The largest pieces of a whole: id and voxels."""
+        return [self._named(row, piece) for piece in self._by_size(row)[:most]]
+
     def meet(self, row: int) -> bool:
         """Whether two pieces of a whole meet."""
         first, second = self.wanted[row]
@@ -99,11 +119,13 @@ class Wholes:
     def shown(self, row: int) -> list[tuple[int, int]]:
         """The two pieces of a whole that are shown, the larger first: id and voxels."""
         first, second = (int(each) for each in self.wanted[row])
-        shown = sorted(
-            (first, second) if first != second else self._two_largest(row),
-            key=lambda piece: (-self._sizes[row, piece], piece),
-        )
-        return [(self._piece_names[piece], int(self._sizes[row, piece])) for piece in shown]
+        by_size = self._by_size(row)
+        pair = by_size[:2] if first == second else sorted((first, second), key=by_size.index)
+        return [self._named(row, piece) for piece in pair]
+
+    def _named(self, row: int, piece: int) -> tuple[int, int]:
+        """The id of a piece, and how many voxels of a whole it holds."""
+        return self._piece_names[piece], int(self._sizes[row, piece])
 
 
 def locate(

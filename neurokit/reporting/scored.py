@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import attrs
 from attrs import frozen
@@ -14,6 +12,7 @@ from neurokit.kinds import Metric
 from neurokit.params import declared_param
 from neurokit.recipe import to_table
 from neurokit.registry import installed
+from neurokit.reporting.no_test import was_tuned, why_no_test
 from neurokit.reporting.words import paragraphs
 from neurokit.results import Results
 from neurokit.schema import Recipe
@@ -114,17 +113,18 @@ def notes(run: Path, results: Results, recipe: Recipe) -> list[str]:
     elif not results.mean:
         truths = " or ".join(sorted({metric.truth for metric in recipe.metrics}))
         found.append(f"Nothing was scored: the test volume has no {truths}.")
-    if data.test is not None and data.test == data.train:
-        found.append("The network was trained on the very volume that is scored: this is no test.")
+    table = to_table(recipe)
+    reasons = why_no_test(run, table)
+    found += [f"The scores are no test: {reason}." for reason in reasons]
     if data.test is not None and data.test == data.validation:
         found.append(
             "The test volume is the validation volume, too: whatever was chosen by looking at the "
             "validation was chosen on it."
         )
-    if _tuned_decoder(run) == _plain(to_table(recipe.decoder)):
-        on_test = data.validation is None or data.validation == data.test
-        where = "this very volume, so that the scores are no test" if on_test else "the validation"
-        found.append(f"The decoder's settings were found by a search, which scored on {where}.")
+    if was_tuned(run, table) and data.validation not in (None, data.test):
+        found.append(
+            "The decoder's settings were found by a search, which scored on the validation."
+        )
     return found
 
 
@@ -135,21 +135,3 @@ def _settings(metric: Metric) -> list[tuple[str, str, str]]:
         for field in attrs.fields(type(metric))  # type: ignore[arg-type]  # every component is one
         if field.init
     ]
-
-
-def _tuned_decoder(run: Path) -> Any:
-    """The decoder that a search of the run found best; None without one."""
-    try:
-        with (run / "tune" / "best.toml").open("rb") as file:
-            return _plain(tomllib.load(file).get("decoder"))
-    except (OSError, ValueError):
-        return None
-
-
-def _plain(value: Any) -> Any:
-    """A value without the difference between 1 and 1.0, or between lists and tuples."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value

@@ -16,6 +16,7 @@ from neurokit.reporting.pictures import (
     cutout,
     plane_views,
 )
+from neurokit.reporting.telling import headline, meeting
 from neurokit.results import VolumeResults
 from neurokit.viewing.address import address_of
 from neurokit.volumes import StoredArray, Volume, open_array
@@ -27,6 +28,8 @@ class MistakeView:
 
     Attributes:
         mistake: what it is.
+        headline: that, in words.
+        meeting: what is at its place, in words.
         share: which part of the adapted Rand error it is.
         error: how much it adds to that.
         place_nm: its place in nanometres.
@@ -36,6 +39,8 @@ class MistakeView:
     """
 
     mistake: Mistake
+    headline: str
+    meeting: str
     share: float
     error: float
     place_nm: tuple[float, float, float]
@@ -72,14 +77,20 @@ class VolumeView:
 
 
 def volume_view(
-    run: Path, results: VolumeResults, volume: Volume | None, mistakes: int, alone: bool = True
+    run: Path,
+    results: VolumeResults,
+    volume: Volume | None,
+    missing: str,
+    mistakes: int,
+    alone: bool = True,
 ) -> VolumeView:
     """What is to be shown of a tested volume.
 
     Args:
         run: the folder of the run.
         results: what the test left of the volume.
-        volume: the data; None where it is gone.
+        volume: the data; None where it is missing.
+        missing: why it is.
         mistakes: how many merges and splits to find.
         alone: whether it is the only one that was tested.
     """
@@ -89,12 +100,9 @@ def volume_view(
     found: Mistakes | None = None
     merges: list[MistakeView] = []
     splits: list[MistakeView] = []
-    missing = ""
     fingerprint = None
     if volume is None:
-        missing = "the data that the recipe names is no longer there, or not as it was"
-    elif volume.shape != tuple(segmentation.shape):
-        missing = "the data that the recipe names has another shape than the segmentation"
+        missing = f"no pictures and no mistakes, as its data is missing: {missing}"
     else:
         try:
             fingerprint = volume.fingerprint
@@ -142,6 +150,8 @@ class _Views:
         share = self.found.share(mistake.cost)
         return MistakeView(
             mistake,
+            headline(mistake, is_merge),
+            meeting(mistake, is_merge),
             share,
             share * self.found.adapted_rand,
             (z, y, x),

@@ -20,6 +20,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of something: "1 segment", "3 segments"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def memory(count: int | None) -> str:
     """An amount of memory; a dash where it is not known."""
     if count is None:
