@@ -361,6 +361,15 @@ def test_without_metrics_or_labels_it_says_so(tmp_path: Path) -> None:
     assert "has another shape than the segmentation" in _page(folder).text
 
 
+def test_scores_that_are_gone_are_not_said_to_be_impossible(folder: Path) -> None:
+    (scores,) = folder.glob("results_step=*/metrics.json")
+    scores.unlink()
+    assert (
+        f"The scores are not here, though they could be made: neurokit run --resume {folder} "
+        f"--mode test."
+    ) in _page(folder).text
+
+
 def test_a_recipe_that_cannot_be_used_here_is_shown_all_the_same(folder: Path) -> None:
     recipe = folder / "results_step=4" / "recipe.toml"
     recipe.write_text(recipe.read_text().replace('use = "rsunet"', 'use = "of_another_place"'))

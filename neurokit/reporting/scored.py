@@ -16,7 +16,7 @@ from neurokit.reporting.no_test import was_tuned, why_no_test
 from neurokit.reporting.words import paragraphs
 from neurokit.results import Results
 from neurokit.schema import Recipe
-from neurokit.scores import score_suffixes
+from neurokit.scores import has_truth, score_suffixes
 
 _DIRECTIONS = {True: "higher is better", False: "lower is better"}
 
@@ -104,6 +104,15 @@ def metric_views(recipe: Recipe) -> list[MetricView]:
     return found
 
 
+def _why_unscored(run: Path, results: Results, recipe: Recipe) -> str:
+    volumes = results.open_volumes().values()
+    if any(has_truth(volume, metric) for volume in volumes for metric in recipe.metrics):
+        again = f"neurokit run --resume {run} --mode test"
+        return f"The scores are not here, though they could be made: {again}."
+    truths = " or ".join(sorted({metric.truth for metric in recipe.metrics}))
+    return f"Nothing was scored: the test volume has no {truths}."
+
+
 def notes(run: Path, results: Results, recipe: Recipe) -> list[str]:
     """What makes scores less than they seem."""
     found = []
@@ -111,8 +120,7 @@ def notes(run: Path, results: Results, recipe: Recipe) -> list[str]:
     if not recipe.metrics:
         found.append("Nothing was scored: the recipe names no metrics.")
     elif not results.mean:
-        truths = " or ".join(sorted({metric.truth for metric in recipe.metrics}))
-        found.append(f"Nothing was scored: the test volume has no {truths}.")
+        found.append(_why_unscored(run, results, recipe))
     table = to_table(recipe)
     reasons = why_no_test(run, table)
     found += [f"The scores are no test: {reason}." for reason in reasons]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -27,8 +26,6 @@ from neurokit.schema import Recipe
 from neurokit.scores import has_truth, score_suffixes
 from neurokit.tuning.trial import score_settings
 from neurokit.volumes import Volume
-
-log = logging.getLogger("neurokit")
 
 THRESHOLDS = "thresholds.json"
 
@@ -99,7 +96,7 @@ def thresholds(
                 for value in track(values, "thresholds", len(values))
             ]
         except (NeurokitError, MemoryError) as error:
-            log.warning("the scores at other thresholds are left out: %s", first_line(error))
+            run.warn(f"the scores at other thresholds are left out: {first_line(error)}")
             return
         headlines = [
             f"{metric.headline}{suffix}"
