@@ -28,6 +28,11 @@ class Served:
         statuses: it answers with these first, each once; with headers.
         stalls_after: the bytes of a body after which it sends no more, and keeps the connection.
         page: entries on a page of a list.
+        headers: it adds these to each answer that has a file.
+        heeds_if_range: whether it looks at the header If-Range.
+        shift: bytes by which the parts that it gives lie behind those that it was asked for.
+        longer: bytes by which it says of parts that the file is longer than it is.
+        heads: paths that it was asked about without their bodies.
     """
 
     def __init__(self, url: str) -> None:
@@ -39,6 +44,10 @@ class Served:
         self.statuses: list[tuple[int, dict[str, str]]] = []
         self.stalls_after: int | None = None
         self.page = 1000
+        self.headers: dict[str, str] = {}
+        self.heeds_if_range = True
+        self.shift = self.longer = 0
+        self.heads: list[str] = []
 
     def etag(self, body: bytes) -> str:
         return f'"{hashlib.md5(body).hexdigest()}"'
@@ -72,10 +81,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing is printed."""
 
     def do_HEAD(self) -> None:
-        """How long a file is; neither noted nor disturbed."""
+        """How long a file is; not disturbed."""
         served: Served = self.server.served  # type: ignore[attr-defined]
-        body = served.files.get(unquote(urlsplit(self.path).path).lstrip("/"))
+        path = unquote(urlsplit(self.path).path).lstrip("/")
+        served.heads.append(path)
+        body = served.files.get(path)
         self.send_response(404 if body is None else 200)
+        if body is not None and served.versions:
+            self.send_header("ETag", served.etag(body))
+        for name, value in served.headers.items():
+            self.send_header(name, value)
         if body is not None and served.says_length:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -99,16 +114,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, served: Served, body: bytes) -> None:
         headers = {"ETag": served.etag(body)} if served.versions else {}
+        headers |= served.headers
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
         same = self.headers.get("If-Range") in (None, served.etag(body))
+        same = same or not served.heeds_if_range
         if not asked or not served.ranges or not same:
             self._answer(200, headers, body)
             return
-        start = int(asked[1])
+        start = int(asked[1]) + served.shift
         if start >= len(body):
             self._answer(416, {"Content-Range": f"bytes */{len(body)}"}, b"")
             return
-        headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body) + served.longer}"
         self._answer(206, headers, body[start:])
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:

@@ -8,16 +8,18 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import requests
 from attrs import frozen
 from serving import Served, serving
 
@@ -26,6 +28,7 @@ from neurokit.fetching import Fetch, connection, plan_fetch
 from neurokit.fetching.record import record_path
 from neurokit.progress import listening
 
+NOTES = "fetched_Plain.json"
 BODY = np.random.default_rng(0).bytes(3_210_987)
 
 
@@ -114,6 +117,11 @@ def _partial(folder: Path, name: str = "a.bin") -> Path:
     return found
 
 
+def _names(folder: Path) -> list[str]:
+    """What lies in a folder, without what was noted of it."""
+    return sorted(each.name for each in folder.iterdir() if each.name != NOTES)
+
+
 def _interrupted(served: Served, archive: Archive, folder: Path, after: int) -> None:
     """Let a download break off for good after so many bytes."""
     served.breaks = [after] + [0] * 20
@@ -135,7 +143,8 @@ def test_a_whole_file(
     planned = _fetched(archive, folder)
     assert planned.size == (len(BODY) if says_length else 0)
     assert (folder / "a.bin").read_bytes() == BODY
-    assert [each.name for each in folder.iterdir()] == ["a.bin"]
+    assert _names(folder) == ["a.bin"]
+    assert (folder / NOTES).exists() == (checksum is None)
 
 
 def test_progress_counts_megabytes(served: Served, tmp_path: Path) -> None:
@@ -174,7 +183,7 @@ def test_a_later_call_goes_on(served: Served, tmp_path: Path) -> None:
     planned.carry_out()
     assert served.asked[-1] == ("a.bin", "bytes=2000000-", served.etag(BODY))
     assert (tmp_path / "a.bin").read_bytes() == BODY
-    assert list(tmp_path.iterdir()) == [tmp_path / "a.bin"]
+    assert _names(tmp_path) == ["a.bin"]
 
 
 def test_a_server_without_ranges_begins_anew(served: Served, tmp_path: Path) -> None:
@@ -302,7 +311,7 @@ def test_trouble_that_does_not_pass(
         _fetched(Plain(url=served.url, sizes=(len(BODY),)), tmp_path)
     assert str(caught.value) == (
         f"cannot fetch {served.url}/a.bin: the server answers 500 Internal Server Error 6 times; "
-        f"what has arrived is kept, and the same command goes on"
+        f"try again later"
     )
     assert (len(served.asked), pauses) == (6, [1.0, 2.0, 4.0, 8.0, 16.0])
     assert caplog.messages[0] == (
@@ -334,21 +343,79 @@ def test_too_long_a_wait_is_refused(served: Served, tmp_path: Path, pauses: list
         _fetched(Plain(url=served.url, sizes=(len(BODY),)), tmp_path)
     assert str(caught.value) == (
         f"cannot fetch {served.url}/a.bin: the server answers 429 Too Many Requests, and asks to "
-        f"wait 3600 s; what has arrived is kept, and the same command goes on"
+        f"wait 3600 s; try again later"
     )
     assert pauses == []
 
 
-def test_nobody_listens(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sizes", [(), (7,)])
+def test_nobody_listens(
+    tmp_path: Path, pauses: list[float], caplog: pytest.LogCaptureFixture, sizes: tuple[int, ...]
+) -> None:
     with serving() as server:
         url = server.url
     with pytest.raises(NeurokitError) as caught:
-        _fetched(Plain(url=url), tmp_path)
+        _fetched(Plain(url=url, sizes=sizes), tmp_path / "new" / "folder")
     assert str(caught.value) == (
-        f"cannot fetch {url}/a.bin: Connection refused 6 times; what has arrived is kept, and the "
-        f"same command goes on"
+        f"cannot fetch {url}/a.bin: Connection refused; check the network and the address"
     )
     assert list(tmp_path.iterdir()) == []
+    assert (pauses, caplog.messages) == ([1.0], [])
+
+
+@pytest.mark.parametrize("sizes", [(), (7,)])
+def test_a_name_that_cannot_be_resolved(
+    tmp_path: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, ...]
+) -> None:
+    def resolve(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(NeurokitError) as caught:
+        _fetched(Plain(url="http://data.invalid:81", sizes=sizes), tmp_path / "new" / "folder")
+    assert str(caught.value) == (
+        "cannot fetch http://data.invalid:81/a.bin: the name data.invalid cannot be resolved; "
+        "check the network and the address"
+    )
+    assert list(tmp_path.iterdir()) == []
+    assert pauses == [1.0]
+
+
+def test_without_network_what_has_arrived_is_kept(tmp_path: Path) -> None:
+    with serving() as server:
+        server.files["a.bin"] = BODY
+        archive = Plain(url=server.url, sizes=(len(BODY),))
+        _interrupted(server, archive, tmp_path, 2_000_000)
+    with pytest.raises(NeurokitError) as caught:
+        _fetched(archive, tmp_path)
+    assert str(caught.value) == (
+        f"cannot fetch {server.url}/a.bin: Connection refused; what has arrived is kept, "
+        f"and the same command goes on"
+    )
+    assert _partial(tmp_path).read_bytes() == BODY[:2_000_000]
+
+
+def test_a_host_that_has_answered_is_waited_for(
+    served: Served, tmp_path: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that is away for a while does not end a long download."""
+    real = requests.Session.request
+    calls = 0
+
+    def request(*arguments: Any, **more: Any) -> requests.Response:
+        nonlocal calls
+        calls += 1
+        if 2 <= calls <= 5:
+            raise requests.ConnectionError(ConnectionRefusedError(errno.ECONNREFUSED, "refused"))
+        return real(*arguments, **more)
+
+    monkeypatch.setattr("requests.Session.request", request)
+    served.breaks = [1_000_000]
+    _fetched(Plain(url=served.url, sizes=(len(BODY),)), tmp_path)
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0]
 
 
 def test_a_proxy_of_the_environment_is_used(
@@ -386,8 +453,7 @@ def test_no_space(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(NeurokitError) as caught:
         _fetched(Plain(url=served.url), folder)
     assert str(caught.value) == (
-        f"{folder} has 0.00 GB free, and 0.00 GB are needed; free some space or choose another "
-        f"place"
+        f"{folder} has 1.0 MB free, and 3.2 MB are needed; free some space or choose another place"
     )
     assert not folder.exists()
     assert served.asked == []
@@ -481,7 +547,7 @@ def test_large_files_that_are_there_are_known_by_their_size(
     (tmp_path / "a.bin").write_bytes(BODY[::-1])
     with pytest.raises(NeurokitError, match="is there, and is not"):
         plan_fetch(archive, tmp_path)
-    monkeypatch.setattr("neurokit.fetching.fetch._READ_AGAIN", len(BODY) - 1)
+    monkeypatch.setattr("neurokit.fetching.there.READ_AGAIN", len(BODY) - 1)
     assert plan_fetch(archive, tmp_path).files == ()
 
 
@@ -519,7 +585,7 @@ def test_one_failure_ends_all_and_what_is_there_stays(served: Served, tmp_path: 
     served.asked.clear()
     _fetched(archive, tmp_path)
     assert {path for path, _, _ in served.asked} == set(paths) - whole
-    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(paths)
+    assert _names(tmp_path) == sorted(paths)
 
 
 def test_two_processes_do_not_write_the_same_file(served: Served, tmp_path: Path) -> None:
@@ -778,8 +844,8 @@ def _damaged() -> bytes:
             "{zip} holds one.tif twice: 'a/one.tif' and 'b/one.tif'",
         ),
         (_zip({"two.tif": b"2"}), "{zip} holds no one.tif and no inner/two.tif; is it the right "),
-        (b"no zip", "{zip} cannot be unpacked: File is not a zip file; remove it, and fetch it "),
-        (_damaged(), "{zip} cannot be unpacked: "),
+        (b"no zip", "{zip} is damaged: File is not a zip file; remove it, and fetch it "),
+        (_damaged(), "{zip} is damaged: Bad CRC-32 for file 'one.tif'; remove it, and fetch it "),
     ],
 )
 def test_evil_and_damaged_zips(tmp_path: Path, body: bytes, error: str) -> None:

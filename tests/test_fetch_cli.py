@@ -17,6 +17,8 @@ from conftest import ROOT, offered
 from serving import Served, serving
 
 from neurokit.cli import main
+from neurokit.components.archives.snemi3d import Snemi3d
+from neurokit.fetching import in_words
 
 BODY = bytes(range(256)) * 12_000
 
@@ -100,6 +102,83 @@ def test_for_scripts_there_is_json(served: Served) -> None:
 def test_elsewhere_it_says_what_the_commands_are_for(served: Served) -> None:
     done = _nisb(served, "--folder", "elsewhere")
     assert "\nThe commands below are for datasets/NISB; here it is elsewhere.\n" in done.stdout
+
+
+def test_without_commands_it_says_nothing_of_them(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neurokit_nisb = pytest.importorskip("neurokit_nisb.archive")
+    monkeypatch.setattr(neurokit_nisb.NisbBucket, "commands", {})
+    done = _nisb(served, "--folder", "elsewhere")
+    assert done.exit_code == 0
+    assert "commands" not in done.stdout
+    assert done.stdout.startswith("elsewhere\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc here")
+def test_a_place_that_cannot_be_written(served: Served) -> None:
+    done = _nisb(served, "--folder", "/proc/x")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1] == (
+        "error: cannot write to /proc/x: No such file or directory; choose another place with "
+        "--folder"
+    )
+
+
+def test_without_network(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurokit.fetching.connection._pause", lambda *_: False)
+    with serving() as server:
+        url = f"{server.url}/snemi.zip"
+    done = _fetch("snemi3d", f"url={url}")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: cannot fetch {url}: Connection refused; check the network and the address\n"
+    )
+    assert list(here.iterdir()) == []
+
+
+def test_what_nothing_vouches_for_is_compared(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurokit import RemoteFile
+
+    served.files["a"] = BODY
+    files = [RemoteFile(url=f"{served.url}/a", path="a")]
+    monkeypatch.setattr(Snemi3d, "files", lambda _: files)
+    monkeypatch.setattr(Snemi3d, "contents", ())
+    file = Path("datasets/SNEMI/a")
+    assert _fetch("snemi3d").exit_code == 0
+    assert _fetch("snemi3d").stdout.startswith("everything is there already")
+    file.write_bytes(BODY[:100])
+    done = _fetch("snemi3d")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: datasets/SNEMI/a is not as it was fetched; move it away if it is of use, or "
+        "replace it with --again\n"
+    )
+    assert _fetch("snemi3d", "--again").exit_code == 0
+    assert file.read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (25, "25 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (999_951, "1.0 MB"),
+        (3_100_000, "3.1 MB"),
+        (195 * 10**6, "195.0 MB"),
+        (10**12, "1.0 TB"),
+        (10**15, "1.0 PB"),
+        (10**19, "10000.0 PB"),
+    ],
+)
+def test_amounts_are_said_in_words(size: int, words: str) -> None:
+    assert in_words(size) == words
 
 
 def test_much_is_asked_for(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,11 @@ _ASKED_ABOVE = 5 * 10**9  # bytes
 @click.option(
     "--folder", type=click.Path(path_type=Path), help="Where to put it; else as the list says."
 )
-@click.option("--again", is_flag=True, help="Replace files that are there and wrong.")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Download anew and replace what is there, except files whose known checksum is right.",
+)
 @click.option("--yes", is_flag=True, help="Download more than 5 GB without further ado.")
 @json_option(
     "a list of what there is; or, of a NAME, with the keys name, folder, files, downloaded, "
@@ -64,8 +68,8 @@ def fetch(
             with _told(name):
                 planned.carry_out()
         except KeyboardInterrupt:
-            kept = "interrupted; what has arrived is kept, and the same command goes on"
-            click.echo(kept, err=True)
+            kept = "; what has arrived is kept, and the same command goes on"
+            click.echo(f"interrupted{kept if planned.has_begun() else ''}", err=True)
             sys.exit(INTERRUPTED)
         if as_json:
             click.echo(json.dumps(_outcome(name, archive, planned), indent=2))
@@ -122,7 +126,7 @@ def _planned(name: str, archive: Archive, folder: Path | None, again: bool, yes:
 
     Announcements are no results, and go to standard error.
     """
-    from neurokit.fetching import plan_fetch
+    from neurokit.fetching import in_words, plan_fetch
 
     with _told(name):
         planned = plan_fetch(archive, folder or Path(archive.folder), again)
@@ -132,8 +136,8 @@ def _planned(name: str, archive: Archive, folder: Path | None, again: bool, yes:
     files = f"{count:,} files" if count > 1 else planned.files[0].path
     there = planned.count - count
     known = f", {there:,} are there" if there else ""
-    begun = f", {_amount(planned.kept)} have arrived before" if planned.kept else ""
-    amount = _amount(planned.size) if planned.size else archive.size
+    begun = f", {in_words(planned.kept)} have arrived before" if planned.kept else ""
+    amount = in_words(planned.size) if planned.size else archive.size
     what = f"{files}, {amount}{begun}{known}, to {planned.folder}"
     if planned.size > _ASKED_ABOVE and not yes:
         raise NeurokitError(f"{name} is {what}; to download that, add --yes")
@@ -189,14 +193,7 @@ def _print_outcome(archive: Archive, planned: Fetch) -> None:
     click.echo(f"\nlicence  {archive.licence}\ncite     {archive.citation}")
     if archive.lacks:
         click.echo(f"\n{archive.lacks}")
-    if planned.folder != Path(archive.folder):
+    if archive.commands and planned.folder != Path(archive.folder):
         click.echo(f"\nThe commands below are for {archive.folder}; here it is {planned.folder}.")
     for what, command in archive.commands.items():
         click.echo(f"\n{what}:\n  {command}")
-
-
-def _amount(size: int) -> str:
-    """Bytes in words."""
-    if size >= 10**9:
-        return f"{size / 10**9:.1f} GB"
-    return f"{size / 10**6:.1f} MB" if size >= 10**5 else f"{size / 10**3:.1f} kB"

@@ -8,15 +8,20 @@ proxies that the environment names (`HTTPS_PROXY`, `NO_PROXY`).
 from __future__ import annotations
 
 import email.utils
+import errno
 import logging
+import os
 import re
+import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NameResolutionError
 
 from neurokit.errors import NeurokitError, first_line
 
@@ -24,11 +29,14 @@ log = logging.getLogger("neurokit.fetching")
 
 TRIES = 6
 """How often in a row something may fail before it is given up."""
+_TRIES_TO_REACH = 2
+"""The same, of a host that cannot be reached and has not answered yet."""
 _FIRST_WAIT = 1.0  # seconds; each further wait is twice as long
 _LONGEST_WAIT = 60.0
 _LONGEST_ASKED_WAIT = 300.0  # that a server may ask for
 _TIMEOUT = (20.0, 60.0)  # seconds to connect, and without a byte arriving
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
+_UNREACHABLE = {errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH}
 _REASONS = {
     401: "it wants a login",
     403: "it refuses to give it",
@@ -42,11 +50,25 @@ class PassingError(Exception):
 
     Attributes:
         wait: the seconds that the server asks to wait, or None.
+        reached: whether the server has been reached, now or before.
     """
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, wait: float | None = None, reached: bool = True) -> None:
         super().__init__(reason)
         self.wait = wait
+        self.reached = reached
+
+
+class GivenUpError(NeurokitError):
+    """It has failed too often; another time it may go well.
+
+    Attributes:
+        what: cannot be had, and why.
+    """
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(f"{what}; {advice}")
+        self.what = what
 
 
 class Stopped(Exception):
@@ -62,6 +84,7 @@ class Connection:
 
     def __init__(self, at_once: int = 1) -> None:
         self.stopping = threading.Event()
+        self._answered: set[str] = set()
         self._session = requests.Session()
         # Stored bytes are wanted: sizes, ranges and checksums are of those.
         self._session.headers["Accept-Encoding"] = "identity"
@@ -91,9 +114,13 @@ class Connection:
                 f"(HTTPS_PROXY, REQUESTS_CA_BUNDLE)"
             ) from error
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise PassingError(_reason(error)) from error
+            host = urlsplit(url).netloc
+            unreachable = _unreachable(error, urlsplit(url).hostname)
+            reached = unreachable is None or host in self._answered
+            raise PassingError(unreachable or _reason(error), reached=reached) from error
         except requests.RequestException as error:
             raise NeurokitError(f"cannot fetch {url}: {_reason(error)}") from error
+        self._answered.add(urlsplit(url).netloc)
         if answer.ok or answer.status_code == 416:
             return answer
         answer.close()
@@ -123,20 +150,19 @@ class Connection:
         """Wait before trying again; longer after each failure, and as the server asks.
 
         Raises:
-            NeurokitError: it has failed too often, or the server asks for too long a wait.
+            GivenUpError: it has failed too often, or the server asks for too long a wait.
             Stopped: the work was called off meanwhile.
         """
         seconds = min(_FIRST_WAIT * 2.0 ** (failures - 1), _LONGEST_WAIT)
         too_long = error.wait is not None and error.wait > _LONGEST_ASKED_WAIT
-        if failures >= TRIES or too_long:
-            times = f" {failures} times" if failures > 1 else ""
+        if failures >= (TRIES if error.reached else _TRIES_TO_REACH) or too_long:
+            times = f" {failures} times" if failures > 1 and error.reached else ""
             asked = f", and asks to wait {error.wait:.0f} s" if error.wait and too_long else ""
-            raise NeurokitError(
-                f"cannot fetch {url}: {error}{times}{asked}; what has arrived is kept, and the "
-                f"same command goes on"
-            ) from error
+            advice = "try again later" if error.reached else "check the network and the address"
+            raise GivenUpError(f"cannot fetch {url}: {error}{times}{asked}", advice) from error
         seconds = max(seconds, error.wait or 0.0)
-        log.warning("%s: %s; trying again in %.0f s", url, error, seconds)
+        if error.reached:  # else it is not long until the error tells
+            log.warning("%s: %s; trying again in %.0f s", url, error, seconds)
         if _pause(self.stopping, seconds):
             raise Stopped
 
@@ -162,6 +188,28 @@ def _asked_wait(header: str | None) -> float | None:
         return None
 
 
+def _unreachable(error: BaseException, host: str | None) -> str | None:
+    """Why a host cannot be reached; None where it was, and the trouble came later."""
+    for inner in _inwards(error):
+        each: BaseException | None = inner
+        while each is not None:
+            if isinstance(each, NameResolutionError | socket.gaierror):
+                return f"the name {host} cannot be resolved"
+            if isinstance(each, OSError) and each.errno in _UNREACHABLE:
+                return os.strerror(each.errno)
+            each = each.__cause__
+    return None
+
+
+def _inwards(error: BaseException) -> Iterator[BaseException]:
+    """An error, and those that it wraps."""
+    inner: BaseException | None = error
+    while inner is not None:
+        yield inner
+        causes = (getattr(inner, "reason", None), *inner.args)
+        inner = next((each for each in causes if isinstance(each, Exception)), None)
+
+
 def _reason(error: BaseException) -> str:
     """What is behind an error of requests, which wraps those of others several times."""
     words = {
@@ -171,10 +219,6 @@ def _reason(error: BaseException) -> str:
     for kind, meaning in words.items():
         if isinstance(error, kind):
             return meaning
-    inner: object = error
-    while isinstance(inner, Exception):
-        error = inner
-        causes = (getattr(error, "reason", None), *error.args)
-        inner = next((each for each in causes if isinstance(each, Exception)), None)
+    *_, error = _inwards(error)
     said = re.sub(r"\[Errno -?\d+\] ", "", first_line(error).rpartition(": ")[2])
     return said or type(error).__name__

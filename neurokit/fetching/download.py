@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import requests
@@ -16,14 +14,18 @@ from urllib3.exceptions import HTTPError
 
 from neurokit.errors import NeurokitError
 from neurokit.fetching.connection import Connection, PassingError, Stopped
+from neurokit.fetching.part import Part, Version
 from neurokit.fetching.remote import RemoteFile
 
 _AT_ONCE = 2**18  # bytes
+_PAGES = {"text/html", "application/xhtml+xml"}
+_PAGE_ENDINGS = {".html", ".htm", ".xhtml"}
+_PACKED_ENDINGS = {".gz", ".tgz", ".bz2", ".xz", ".zst", ".br", ".z"}
 
 
 def download(
     connection: Connection, file: RemoteFile, target: Path, arrived: Callable[[int], None]
-) -> None:
+) -> Version:
     """Download a file; what was interrupted goes on, in this process or another.
 
     Until all of it is there and its checksum is right, it is called `NAME.partial`. Beside it,
@@ -36,14 +38,17 @@ def download(
         arrived: called with the number of bytes whenever some arrive; with a negative number where
             what was there turns out to be of no use.
 
+    Returns:
+        Which version of the file it is; one of which nothing is known if it was there before.
+
     Raises:
         NeurokitError: it cannot be had, is not what it should be, or cannot be written.
         Stopped: the work was called off.
     """
-    part = _Part(file, target)
+    part = Part(file, target)
     try:
         if target.exists() and part.is_right(target):
-            return
+            return Version()
         with part.opened() as stream:
             part.drop_useless(stream)
             _fill(connection, file, part, stream, arrived)
@@ -51,128 +56,55 @@ def download(
             os.fsync(stream.fileno())
         part.require_right()
         part.path.replace(target)
-        part.version.unlink(missing_ok=True)
+        arrived_version = part.version
+        part.forget_version()
+        return arrived_version
     except OSError as error:
         raise _unwritable(target, error) from error
     finally:
         part.remove_if_empty()
 
 
-def kept_bytes(file: RemoteFile, target: Path) -> int:
-    """How much of a file an earlier `download` has left to go on from."""
-    return target.stat().st_size if target.exists() else _Part(file, target).kept()
+def kept_bytes(file: RemoteFile, target: Path, again: bool = False) -> int:
+    """How much of a file an earlier `download` has left to go on from.
 
-
-class _Part:
-    """What has arrived of a file so far."""
-
-    def __init__(self, file: RemoteFile, target: Path) -> None:
-        self.file = file
-        self.path = target.with_name(f"{target.name}.partial")
-        self.version = target.with_name(f"{target.name}.version")
-
-    def opened(self) -> BinaryIO:
-        """The file to write to, which no other process may have open."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        stream = self.path.open("r+b" if self.path.exists() else "w+b")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            stream.close()
-            raise NeurokitError(
-                f"another process is downloading {self.path}; wait for it, or end it"
-            ) from error
-        except OSError:
-            pass  # a file system without locks: then only the checksum tells
-        return stream
-
-    def kept(self) -> int:
-        """How many bytes there are to go on from; none where they may be of anything else."""
-        size = self.path.stat().st_size if self.path.exists() else 0
-        known = self.version.exists() or self.file.checksum is not None
-        too_many = self.file.size is not None and size > self.file.size
-        return size if known and not too_many else 0
-
-    def drop_useless(self, stream: BinaryIO) -> None:
-        """Empty the file if there is nothing to go on from."""
-        if self.kept() == 0 and stream.seek(0, os.SEEK_END) > 0:
-            stream.truncate(0)
-
-    def remove_if_empty(self) -> None:
-        """Leave nothing where nothing has arrived."""
-        with suppress(OSError):
-            if self.path.stat().st_size == 0:
-                self.path.unlink()
-                self.version.unlink()
-
-    def is_right(self, path: Path) -> bool:
-        """Whether a file has the size and the checksum that are known."""
-        expected, found = self._expected_and_found(path)
-        return expected == found
-
-    def require_right(self) -> None:
-        """Check what has arrived, and remove it if it is wrong: no further part could mend it."""
-        expected, found = self._expected_and_found(self.path)
-        if expected != found:
-            self.path.unlink()
-            self.version.unlink(missing_ok=True)
-            raise NeurokitError(
-                f"what arrived from {self.file.url} is wrong and was removed: expected {expected}, "
-                f"found {found}; try again, and if it stays so, the file has been replaced or "
-                f"something on the way changes it"
-            )
-
-    def _expected_and_found(self, path: Path) -> tuple[str, str]:
-        """In words; the checksum only where the size is right."""
-        size = path.stat().st_size
-        if self.file.size is not None and size != self.file.size:
-            return f"{self.file.size} bytes", f"{size} bytes"
-        if self.file.checksum is not None:
-            return self.file.checksum, self.file.found_checksum(path)
-        return "", ""
-
-    def range_headers(self, size: int) -> dict[str, str]:
-        """What asks for the rest, or for all of it if it is another version by now."""
-        headers = {"Range": f"bytes={size}-"} if size else {}
-        if size and self.version.exists():
-            headers["If-Range"] = self.version.read_text(encoding="utf-8")
-        return headers
-
-    def note_version(self, answer: requests.Response) -> None:
-        """Keep what tells this version of the file from others, where the server says it."""
-        etag = answer.headers.get("ETag", "")
-        version = etag if etag.startswith('"') else answer.headers.get("Last-Modified", "")
-        if version:
-            self.version.write_text(version, encoding="utf-8")
-        else:
-            self.version.unlink(missing_ok=True)
+    Args:
+        file: which.
+        target: where it was to be put.
+        again: whether a whole file counts only where a checksum vouches for it.
+    """
+    if target.exists() and not (again and file.checksum is None):
+        return target.stat().st_size
+    return Part(file, target).kept()
 
 
 def _fill(
     connection: Connection,
     file: RemoteFile,
-    part: _Part,
+    part: Part,
     stream: BinaryIO,
     arrived: Callable[[int], None],
 ) -> None:
     """Download what lacks, trying again as long as now and then something arrives."""
-    failures = 0
+    failures = furthest = 0
     while True:
         before = stream.seek(0, os.SEEK_END)
+        furthest = max(furthest, before)
         if before and before == file.size:
             return
         try:
             _one_try(connection, file, part, stream, arrived)
             return
         except PassingError as error:
-            failures = 1 if stream.seek(0, os.SEEK_END) > before else failures + 1
+            # To come as far as before, after it began anew, is no progress.
+            failures = 1 if stream.seek(0, os.SEEK_END) > furthest else failures + 1
             connection.wait_after(error, failures, file.url)
 
 
 def _one_try(
     connection: Connection,
     file: RemoteFile,
-    part: _Part,
+    part: Part,
     stream: BinaryIO,
     arrived: Callable[[int], None],
 ) -> None:
@@ -180,20 +112,20 @@ def _one_try(
     size = stream.seek(0, os.SEEK_END)
     with connection.ask("GET", file.url, part.range_headers(size)) as answer:
         start, total = _extent(answer)
-        if file.size is not None and total is not None and total != file.size:
-            raise NeurokitError(
-                f"{file.url} has {total} bytes, and {file.size} were expected; it is not the file "
-                f"that was meant, or has been replaced"
-            )
-        if start != size or answer.status_code == 416:
-            stream.truncate(0)
-            stream.seek(0)
-            arrived(-size)
-        if start not in (0, size) or answer.status_code == 416:
-            part.version.unlink(missing_ok=True)
-            raise PassingError("the server has no such part of the file")
+        version = Version.told(answer.headers, total)
+        if answer.status_code in (206, 416):
+            # Some servers give a part of whatever there is by now, whatever they were asked.
+            other = version.differs_from(part.version) if size else False
+            if start != size or other or Version(total=file.size).differs_from(version):
+                part.begin_anew(stream)
+                arrived(-size)
+                why = "has been replaced meanwhile" if other else "cannot be had from there on"
+                raise PassingError(f"the file {why}, and is begun anew")
+        _require_the_file(answer, file, total)
         if start == 0:
-            part.note_version(answer)
+            part.begin_anew(stream)
+            arrived(-size)
+            part.note_version(version)
         while content := _some(answer):
             if connection.stopping.is_set():
                 raise Stopped
@@ -201,6 +133,43 @@ def _one_try(
             arrived(len(content))
     if total is not None and stream.seek(0, os.SEEK_END) != total:
         raise PassingError("the connection broke")
+
+
+def _require_the_file(answer: requests.Response, file: RemoteFile, total: int | None) -> None:
+    """Refuse what is sent in place of a file."""
+    if is_page(answer, file):
+        raise NeurokitError(
+            f"{file.url} gives a web page in place of {file.path}, maybe to log in or to agree to "
+            f"something; look at it in a browser"
+        )
+    # Some servers say so of files that are stored packed: a checksum is of what is stored.
+    packed = packing(answer)
+    if packed and file.checksum is None and _ending(file) not in _PACKED_ENDINGS:
+        raise NeurokitError(
+            f"{file.url} comes packed by {packed}, which was not asked for, and would be no "
+            f"{file.path}; download it with a browser, or tell the authors of the archive"
+        )
+    if file.size is not None and total is not None and total != file.size:
+        raise NeurokitError(
+            f"{file.url} has {total} bytes, and {file.size} were expected; it is not the file "
+            f"that was meant, or has been replaced"
+        )
+
+
+def is_page(answer: requests.Response, file: RemoteFile) -> bool:
+    """Whether a web page is sent in place of a file that is none."""
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind in _PAGES and _ending(file) not in _PAGE_ENDINGS
+
+
+def _ending(file: RemoteFile) -> str:
+    return PurePosixPath(file.path).suffix.lower()
+
+
+def packing(answer: requests.Response) -> str | None:
+    """How a body is packed on its way; None where it is the file as it is."""
+    encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+    return None if encoding in ("", "identity") else encoding
 
 
 def _some(answer: requests.Response) -> bytes:

@@ -1,46 +1,47 @@
 """Fetching an archive: what lacks is found out, downloaded, unpacked, and put into its place.
 
 Files are downloaded to a hidden folder inside of the archive's own, so that a rename brings them to
-their place. An archive of plain files is complete when each is there. One whose files are unpacked,
-or made into others, is complete when its record is there, which is written last.
+their place. An archive of plain files is complete when each is there, as it was declared or, where
+nothing is, as it was noted when it was fetched. One whose files are unpacked, or made into others,
+is complete when its record is there, which is written last.
 """
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from neurokit.errors import NeurokitError
-from neurokit.fetching.connection import Connection, PassingError
+from neurokit.fetching.connection import GivenUpError
 from neurokit.fetching.download import kept_bytes
 from neurokit.fetching.record import (
+    Note,
+    add_notes,
     is_as_recorded,
+    note_of,
+    read_notes,
     read_record,
     record_path,
     settings_of,
     write_record,
 )
 from neurokit.fetching.remote import RemoteFile
-from neurokit.fetching.several import download_all
-from neurokit.volumes import require_space
+from neurokit.fetching.several import Arrived, download_all
+from neurokit.fetching.space import require_space
+from neurokit.fetching.there import READ_AGAIN, lacking, measured
 
 if TYPE_CHECKING:
     from neurokit.kinds import Archive
-
-_READ_AGAIN = 4 * 10**9
-"""Bytes up to which files that are there are checked by their checksums, too.
-
-Beyond, their sizes must do: each was checked before it came to its place, and to read a terabyte
-each time a download goes on would take hours.
-"""
 
 
 @frozen(kw_only=True)
@@ -53,7 +54,7 @@ class Fetch:
         files: what is to be downloaded; none where everything is there.
         count: how many files the archive has in all.
         kept: bytes of them that an interrupted download has left.
-        again: replace files that are not as they should be.
+        again: replace files that are there.
     """
 
     archive: Archive
@@ -76,28 +77,62 @@ class Fetch:
         """
         if not self.files:
             return
-        unpacked = self.archive.unpacked_bytes if self.archive.contents else 0
-        require_space(self.folder, self.size + unpacked)
         downloads = _downloads(self.archive, self.folder)
-        made = not self.folder.exists()
+        made = [each for each in (self.folder, *self.folder.parents) if not each.exists()]
         try:
             downloads.mkdir(parents=True, exist_ok=True)
+            unpacked = self.archive.unpacked_bytes if self.archive.contents else 0
+            require_space(self.folder, self.size + unpacked)
+            self._drop_unvouched(downloads)
             if self.archive.contents:
-                arrived = {file.path: place for file, place in download_all(self.files, downloads)}
-                self._unpack([arrived[file.path] for file in self.files])
+                arrived = {each.file: each.place for each in download_all(self.files, downloads)}
+                self._unpack([arrived[file] for file in self.files])
             else:
-                for file, place in download_all(self.files, downloads):
-                    _put(place, self.folder / file.path)
+                self._place(download_all(self.files, downloads))
             shutil.rmtree(downloads)
         except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        except GivenUpError as error:
+            if not self.has_begun():
+                raise
             raise NeurokitError(
-                f"cannot write to {self.folder}: {error.strerror or error}; free some space or "
-                f"choose another place with --folder"
+                f"{error.what}; what has arrived is kept, and the same command goes on"
             ) from error
         finally:
-            _remove_empty(downloads)
-            if made:
-                _remove_empty(self.folder)
+            _remove_empty_below(downloads)
+            for each in made:
+                _remove_empty(each)
+
+    def has_begun(self) -> bool:
+        """Whether something is there that the next time need not download."""
+        downloads = _downloads(self.archive, self.folder)
+        if any(each.is_file() and each.stat().st_size for each in downloads.rglob("*")):
+            return True
+        placed = () if self.archive.contents or self.again else self.files
+        return any((self.folder / file.path).exists() for file in placed)
+
+    def _drop_unvouched(self, downloads: Path) -> None:
+        """Remove, to download it anew, what an earlier call got and nothing tells is right."""
+        for file in self.files:
+            if self.again and file.checksum is None:
+                (downloads / file.path).unlink(missing_ok=True)
+
+    def _place(self, arriving: Iterator[Arrived]) -> None:
+        """Put each file to its place when it is there; note those that have no checksum."""
+        notes: dict[str, Note] = {}
+        read = 0
+        try:
+            for each in arriving:
+                place = self.folder / each.file.path
+                _put(each.place, place)
+                if each.file.checksum is None:
+                    read += place.stat().st_size
+                    notes[each.file.path] = note_of(
+                        each.file, place, each.version, read <= READ_AGAIN
+                    )
+        finally:
+            if notes:
+                add_notes(self.archive, self.folder, notes)
 
     def _unpack(self, downloaded: Sequence[Path]) -> None:
         """Make the contents beside their place, and move them there when all are made."""
@@ -131,99 +166,70 @@ def plan_fetch(archive: Archive, folder: Path, again: bool = False) -> Fetch:
     Args:
         archive: what to fetch.
         folder: where it is put.
-        again: whether files that are there and wrong may be replaced.
+        again: whether files that are there are replaced; those that have the checksum that the
+            archive declares stay.
 
     Raises:
         NeurokitError: a file is there and wrong, or the archive's host cannot be asked.
     """
     if folder.exists() and not folder.is_dir():
         raise NeurokitError(f"{folder} is no folder; choose another place with --folder")
-    if archive.contents and _is_complete(archive, folder, again):
+    if archive.contents and not again and _is_complete(archive, folder):
         return Fetch(archive=archive, folder=folder, files=(), count=0, kept=0, again=again)
     files = archive.files()
-    lacking = list(files) if archive.contents else _lacking(files, folder, again)
-    measured = tuple(_measured(lacking))
+    if archive.contents:
+        wanted = list(files)
+    else:
+        wanted = lacking(files, folder, read_notes(archive, folder, again), again)
+    sized = tuple(measured(wanted))
     downloads = _downloads(archive, folder)
-    kept = sum(kept_bytes(file, downloads / file.path) for file in measured)
+    kept = sum(kept_bytes(file, downloads / file.path, again) for file in sized)
     return Fetch(
         archive=archive,
         folder=folder,
-        files=measured,
+        files=sized,
         count=len(files),
         kept=kept,
         again=again,
     )
 
 
-def _is_complete(archive: Archive, folder: Path, again: bool) -> bool:
+def _is_complete(archive: Archive, folder: Path) -> bool:
     """Whether all that an archive is unpacked to is there, as it was fetched."""
     there = [name for name in archive.contents if (folder / name).exists()]
-    record = read_record(archive, folder) if not again or there else None
+    record = read_record(archive, folder)
     if record is None:
         # An interrupted download has left its folder: then they may be of an interrupted unpacking.
-        if there and not again and not _downloads(archive, folder).exists():
+        if there and not _downloads(archive, folder).exists():
             raise NeurokitError(_in_the_way(folder / there[0]))
         return False
     if record["settings"] != settings_of(archive):
-        if again:
-            return False
         raise NeurokitError(
             f"{folder} holds what was fetched with other settings, which "
             f"{record_path(archive, folder)} lists; --again replaces it, --folder puts this "
             f"elsewhere"
         )
     changed = [name for name in there if not is_as_recorded(record, folder, name)]
-    if changed and not again:
+    if changed:
         raise NeurokitError(
             f"{folder / changed[0]} is not as it was fetched; move it away if it is of use, or "
             f"replace it with --again"
         )
-    return not changed and len(there) == len(archive.contents)
-
-
-def _lacking(files: Sequence[RemoteFile], folder: Path, again: bool) -> list[RemoteFile]:
-    """The files that are not there, or wrong."""
-    there = {file: folder / file.path for file in files if (folder / file.path).exists()}
-    read = sum(place.stat().st_size for place in there.values()) <= _READ_AGAIN
-    wrong = {file: there[file] for file in there if not _is_right(file, there[file], read)}
-    if wrong and not again:
-        file, place = next(iter(wrong.items()))
-        others = f", and {len(wrong) - 1} more are wrong" if len(wrong) > 1 else ""
-        raise NeurokitError(
-            f"{place} is there, and is not what {file.url} should give{others}; move it away if it "
-            f"is of use, or replace it with --again"
-        )
-    return [file for file in files if file not in there or file in wrong]
-
-
-def _is_right(file: RemoteFile, place: Path, read: bool) -> bool:
-    if not place.is_file() or (file.size is not None and place.stat().st_size != file.size):
-        return False
-    return not read or file.checksum is None or file.found_checksum(place) == file.checksum
-
-
-def _measured(files: Sequence[RemoteFile]) -> list[RemoteFile]:
-    """The files with their sizes, where the host says them."""
-    connection = Connection()
-    try:
-        return [each if each.size is not None else _asked(connection, each) for each in files]
-    finally:
-        connection.close()
-
-
-def _asked(connection: Connection, file: RemoteFile) -> RemoteFile:
-    try:
-        with connection.ask("HEAD", file.url) as answer:
-            length = answer.headers.get("Content-Length", "")
-    except (PassingError, NeurokitError):
-        return file  # the download tells, if it has the same trouble
-    return evolve(file, size=int(length)) if answer.ok and length.isdecimal() else file
+    return len(there) == len(archive.contents)
 
 
 def _downloads(archive: Archive, folder: Path) -> Path:
     """Where an archive's files are downloaded to; others for other settings."""
     named = json.dumps([type(archive).__qualname__, settings_of(archive)], sort_keys=True)
     return folder / f".fetching-{hashlib.sha256(named.encode()).hexdigest()[:8]}"
+
+
+def _remove_empty_below(folder: Path) -> None:
+    """Remove a folder and those in it, as far as there is no file in them."""
+    for each in sorted(folder.rglob("*"), reverse=True):
+        if each.is_dir():
+            _remove_empty(each)
+    _remove_empty(folder)
 
 
 def _remove_empty(folder: Path) -> None:
@@ -234,6 +240,15 @@ def _remove_empty(folder: Path) -> None:
 def _put(made: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     made.replace(target)
+
+
+def _unwritable(folder: Path, error: OSError) -> NeurokitError:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return NeurokitError(
+        f"cannot write to {folder}: {reason}; {'free some space or ' if full else ''}choose "
+        f"another place with --folder"
+    )
 
 
 def _in_the_way(target: Path) -> str:

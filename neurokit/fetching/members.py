@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import lzma
+import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from neurokit.errors import NeurokitError
+from neurokit.errors import NeurokitError, first_line
 from neurokit.fetching.remote import require_inside
+from neurokit.fetching.space import require_space
 from neurokit.progress import track
-from neurokit.volumes import require_space
 
 _MB = 10**6
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    struct.error,
+)
+"""What zipfile and the decompressors under it raise of damaged archives."""
+_ENCRYPTED = 0x1  # of a member's flags
 
 
 def take_members(archives: Sequence[Path], names: Sequence[str], folder: Path) -> None:
@@ -68,8 +82,12 @@ def _members(archive: Path) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(archive) as opened:
             return opened.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except NotImplementedError as error:
+        raise _unknown(archive, str(error)) from error
+    except _DAMAGES as error:
         raise _damaged(archive, error) from error
+    except OSError as error:
+        raise _unread(archive, error) from error
 
 
 def _require_harmless(archive: Path, member: zipfile.ZipInfo) -> None:
@@ -90,22 +108,50 @@ def _unpacked(found: _Members, folder: Path) -> Iterator[None]:
     for name, (archive, member) in found.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with (
-                zipfile.ZipFile(archive) as opened,
-                opened.open(member) as packed,
-                target.open("wb") as stream,
-            ):
-                while content := packed.read(_MB):
-                    written += stream.write(content)
-                    while written >= (told + 1) * _MB:
-                        told += 1
-                        yield
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-            raise _damaged(archive, error) from error
+        with target.open("wb") as stream:
+            for content in _read(archive, member):
+                written += stream.write(content)
+                while written >= (told + 1) * _MB:
+                    told += 1
+                    yield
     if written > told * _MB:
         yield
 
 
+def _read(archive: Path, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The content of a member, piece by piece.
+
+    Raises:
+        NeurokitError: it is damaged, or packed in a way that cannot be unpacked here.
+    """
+    if member.flag_bits & _ENCRYPTED:
+        raise _unknown(archive, f"{member.filename!r} is encrypted")
+    try:
+        with zipfile.ZipFile(archive) as opened, opened.open(member) as packed:
+            while content := packed.read(_MB):
+                yield content
+    except NotImplementedError as error:
+        raise _unknown(archive, f"{member.filename!r}: {error}") from error
+    except (*_DAMAGES, RuntimeError) as error:
+        raise _damaged(archive, error) from error
+    except OSError as error:
+        raise _unread(archive, error) from error
+
+
 def _damaged(archive: Path, error: Exception) -> NeurokitError:
-    return NeurokitError(f"{archive} cannot be unpacked: {error}; remove it, and fetch it again")
+    reason = first_line(error)
+    return NeurokitError(f"{archive} is damaged: {reason}; remove it, and fetch it again")
+
+
+def _unknown(archive: Path, reason: str) -> NeurokitError:
+    return NeurokitError(
+        f"{archive} cannot be unpacked here: {reason}; unpack it by other means, or tell the "
+        f"authors of the archive"
+    )
+
+
+def _unread(archive: Path, error: OSError) -> NeurokitError:
+    """Decompressors raise errors without a number where the disk raises some with one."""
+    if error.errno is None:
+        return _damaged(archive, error)
+    return NeurokitError(f"cannot read {archive}: {os.strerror(error.errno)}")

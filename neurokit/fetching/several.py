@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
-from attrs import define
+from attrs import define, frozen
 
 from neurokit.fetching.connection import Connection, Stopped
 from neurokit.fetching.download import download, kept_bytes
+from neurokit.fetching.part import Version
 from neurokit.fetching.remote import RemoteFile
 from neurokit.progress import track
 
@@ -28,10 +29,19 @@ class _Done:
     error: BaseException | None
 
 
-_Event = int | tuple[RemoteFile, Path] | _Done
+@frozen
+class Arrived:
+    """A file that is there and right; which version it is, as far as the server says."""
+
+    file: RemoteFile
+    place: Path
+    version: Version
 
 
-def download_all(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[RemoteFile, Path]]:
+_Event = int | Arrived | _Done
+
+
+def download_all(files: Sequence[RemoteFile], folder: Path) -> Iterator[Arrived]:
     """Download files into a folder, by their paths; each is given when it is there and right.
 
     The first error ends all; what has arrived of the others is kept, and the next call goes on.
@@ -45,7 +55,7 @@ def download_all(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[Re
     """
     total = sum(file.size or 0 for file in files)
     kept = sum(kept_bytes(file, folder / file.path) for file in files)
-    finished: list[tuple[RemoteFile, Path]] = []
+    finished: list[Arrived] = []
     with _Threads(files, folder) as threads:
         megabytes = _megabytes(threads, kept, finished)
         for _ in track(megabytes, "MB", total=-(-total // _MB), done=kept // _MB):
@@ -54,13 +64,11 @@ def download_all(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[Re
         yield from finished
 
 
-def _megabytes(
-    threads: _Threads, arrived: int, finished: list[tuple[RemoteFile, Path]]
-) -> Iterator[None]:
+def _megabytes(threads: _Threads, arrived: int, finished: list[Arrived]) -> Iterator[None]:
     """One item for each million bytes that arrives, and one for the rest."""
     told = arrived // _MB
     for event in threads:
-        if isinstance(event, tuple):
+        if isinstance(event, Arrived):
             finished.append(event)
             continue
         arrived += event
@@ -95,7 +103,7 @@ class _Threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._connection.close()
 
-    def __iter__(self) -> Iterator[int | tuple[RemoteFile, Path]]:
+    def __iter__(self) -> Iterator[int | Arrived]:
         done = 0
         while done < len(self._threads):
             event = self._events.get()
@@ -114,8 +122,8 @@ class _Threads:
                 if file is None:
                     break
                 target = self._folder / file.path
-                download(self._connection, file, target, self._events.put)
-                self._events.put((file, target))
+                version = download(self._connection, file, target, self._events.put)
+                self._events.put(Arrived(file, target, version))
         except Stopped:
             self._events.put(_Done(None))
         except BaseException as error:
