@@ -26,8 +26,7 @@ class Files(Dataset):
 
     image: str = param(help="the image: file.tif, file.h5::dataset or folder.zarr::path")
     labels: str | None = param(
-        None,
-        help='labels of the image\'s shape; left out, or "" in place of inherited ones: unknown',
+        None, help='labels of the image\'s shape; "" unsets what is inherited'
     )
     voxel_size_nm: tuple[float, float, float] = param(
         help="edge lengths of a voxel in nanometres (z, y, x)", above=0
