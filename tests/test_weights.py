@@ -24,6 +24,7 @@ from attrs import evolve
 from click.testing import CliRunner
 from conftest import ROOT, TINY
 
+import neurokit
 from neurokit import NeurokitError, Volume, load_recipe
 from neurokit.checkpoint import Checkpoint
 from neurokit.cli import main
@@ -35,7 +36,9 @@ from neurokit.trainer import Trainer
 from neurokit.weights import Exported, export, load
 
 OVERRIDES = ["train.epochs=1", "train.ema_decay=0.5", "optimizer.lr=1e-2", "decoder.threshold=0.3"]
-SHIPPED = sorted((ROOT / "neurokit" / "weights").glob("*.safetensors"))
+# Of the package that is tested, be it installed or the source tree.
+PACKAGED = Path(neurokit.__file__).parent / "weights"
+SHIPPED = sorted(PACKAGED.glob("*.safetensors"))
 
 
 @pytest.fixture(scope="module")
@@ -350,7 +353,7 @@ def test_the_command_prints_where_they_are(outcome: Outcome) -> None:
 def test_names_are_looked_up_without_importing(monkeypatch: pytest.MonkeyPatch) -> None:
     bare, full = load("phantom_demo"), load("neurokit:phantom_demo")
     assert bare.name == full.name == "neurokit:phantom_demo"
-    assert bare.path == full.path == ROOT / "neurokit/weights/phantom_demo.safetensors"
+    assert bare.path == full.path == PACKAGED / "phantom_demo.safetensors"
     Path("phantom_demo").mkdir(exist_ok=True)  # such as that of a recipe's runs
     assert load("phantom_demo").name == "neurokit:phantom_demo"
     assert {"neurokit:phantom_demo", "neurokit:fib25_cpu"} <= shipped_weights().keys()
