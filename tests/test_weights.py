@@ -318,7 +318,7 @@ def test_what_is_there_is_not_written_over(outcome: Outcome) -> None:
     assert refused("a.pt") == "weights are exported to a file a.safetensors, not to a.pt"
     assert refused("b.safetensors", "phantom_demo") == (
         f"neurokit:phantom_demo is a file of weights already; copy "
-        f"{ROOT / 'neurokit/weights/phantom_demo.safetensors'}"
+        f"{PACKAGED / 'phantom_demo.safetensors'}"
     )
     assert refused("b.safetensors", "gone.ckpt") == "there is no checkpoint gone.ckpt"
 
