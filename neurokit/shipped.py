@@ -52,6 +52,9 @@ def nearest_recipes(name: str) -> list[str]:
     shipped = {each: each.partition(":")[2] for each in shipped_recipes()}
     if same := [each for each, its_file in shipped.items() if its_file == file]:
         return same
+    package = name.rpartition(":")[0]
+    if package and not _places(package):
+        return []  # it is not the file's name that is wrong
     known = {its_file: each for each, its_file in shipped.items()} | here
     return [known[each] for each in get_close_matches(file, known, n=1, cutoff=0.8)]
 

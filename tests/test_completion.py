@@ -209,6 +209,8 @@ def test_the_recipe_that_may_be_meant_is_found(tiny: Path) -> None:
     assert nearest_recipes("recipes/snemi_af12.toml") == ["neurokit:snemi_aff12.toml"]
     assert nearest_recipes("neurokit:sdt_demo.toml") == ["neurokit_sdt:sdt_demo.toml"]
     assert nearest_recipes("entirely_else.toml") == []
+    assert nearest_recipes("neurokit:dmeo.toml") == ["neurokit:demo.toml"]
+    assert nearest_recipes("not_installed:my_demo.toml") == []
     Path("recipes").mkdir()
     Path("recipes/demo.toml").touch()
     assert nearest_recipes("demo.toml") == ["recipes/demo.toml"]
