@@ -257,13 +257,18 @@ def is_run(folder: Path) -> bool:
     return (folder / "recipe.toml").is_file() and (folder / "environment.json").is_file()
 
 
+def runs_in(folder: Path) -> list[Path]:
+    """The runs in a recipe's folder, `outputs/<name>`, by time."""
+    return sorted(each for each in folder.glob("*") if is_run(each))
+
+
 def latest_run(folder: Path) -> Path:
     """The run that lies in a folder; of a recipe's folder, `outputs/<name>`, the latest in it.
 
     Raises:
         NeurokitError: there is none.
     """
-    runs = sorted(each for each in folder.glob("*") if is_run(each))
+    runs = runs_in(folder)
     if is_run(folder) or not runs:
         return own_recipe(folder).parent
     return runs[-1]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
 from attrs import frozen
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from neurokit.atomic import write_text
 from neurokit.comparing.comparison import Comparison
 from neurokit.comparing.runs import ComparedRun
 from neurokit.comparing.sections import conclusion, sections
+from neurokit.reporting.templating import templates_of
 
 # With more runs than this, each is a row instead of a column.
 _COLUMNS = 5
@@ -42,13 +40,7 @@ def write_page(found: Comparison, file: Path) -> None:
     Raises:
         NeurokitError: the file cannot be written.
     """
-    templates = Environment(
-        loader=PackageLoader("neurokit.comparing"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = templates_of("neurokit.comparing")
     templates.filters["capitalised"] = _capitalised
     html = templates.get_template("comparison.html").render(
         runs=[_head(run, file) for run in found.runs],
@@ -56,16 +48,9 @@ def write_page(found: Comparison, file: Path) -> None:
         sections=sections(found),
         conclusion=conclusion(found),
         warnings=found.warnings,
-        style=_style(),
         version=version("neurokit"),
     )
     write_text(file, html)
-
-
-def _style() -> Markup:
-    """The style sheet of reports."""
-    sheet = resources.files("neurokit.reporting") / "templates" / "report.css"
-    return Markup(sheet.read_text(encoding="utf-8"))
 
 
 def _head(run: ComparedRun, page: Path) -> _Head:

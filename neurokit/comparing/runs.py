@@ -16,7 +16,7 @@ from neurokit.comparing.differences import Missing, Table
 from neurokit.errors import NeurokitError, first_line
 from neurokit.reporting.no_test import why_no_test
 from neurokit.results import Results, all_results, latest_results
-from neurokit.run_folder import is_run, own_recipe
+from neurokit.run_folder import is_run, own_recipe, runs_in
 
 _RESULTS = "results_step="
 # What testing goes by, wherever the network came from. The rest says how that was trained.
@@ -103,17 +103,12 @@ def _meant(name: str, *, alone: bool) -> list[tuple[Path, Results | None]]:
     if is_run(place.parent) and number != place.name and number.isdigit():
         run = folder.parent if folder.name else place.parent
         return [(run, _results_of(run, int(number)))]
-    if place.name == _NO_RUN and _runs_in(place.parent):
+    if place.name == _NO_RUN and runs_in(place.parent):
         return []  # the shell put it between the runs: outputs/demo/*
-    runs = _runs_in(folder)
+    runs = runs_in(folder)
     if not runs:
         own_recipe(folder)  # says what is no run
     return [(run, _latest(run)) for run in (runs if alone else runs[-1:])]
-
-
-def _runs_in(folder: Path) -> list[Path]:
-    """The runs of a recipe's folder, by time."""
-    return sorted(each for each in folder.glob("*") if is_run(each))
 
 
 def _latest(run: Path) -> Results | None:

@@ -5,7 +5,6 @@ It also looks at the data that the recipe names, where that is still there.
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -14,8 +13,7 @@ from typing import Any
 
 import h5py
 from attrs import frozen
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from neurokit.atomic import write_text
 from neurokit.errors import NeurokitError
@@ -36,9 +34,10 @@ from neurokit.reporting.scored import (
 )
 from neurokit.reporting.study import StudyView, study_view
 from neurokit.reporting.telling import extent
+from neurokit.reporting.templating import templates_of
 from neurokit.reporting.tissue import VolumeView, volume_view
 from neurokit.results import Results, all_results, latest_results
-from neurokit.run_folder import own_recipe
+from neurokit.run_folder import environment_of, own_recipe
 from neurokit.schema import Recipe
 
 REPORT = "report.html"
@@ -167,8 +166,8 @@ def gathered(folder: Path, pictures: int = _MOST_VOLUMES, mistakes: int = 10) ->
         remarks.append(f"The recipe cannot be used here, which leaves much out: {error}")
     volumes: list[VolumeView] = []
     if results is not None and recipe is not None:
-        remarks += notes(folder, results, recipe)
         opened, missing = opened_data(results)
+        remarks += notes(folder, results, recipe, opened.values())
         alone = len(results.volumes) == 1
         volumes = [
             volume_view(
@@ -217,13 +216,7 @@ def gathered(folder: Path, pictures: int = _MOST_VOLUMES, mistakes: int = 10) ->
 
 @cache
 def _templates() -> Environment:
-    templates = Environment(
-        loader=PackageLoader("neurokit.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = templates_of("neurokit.reporting")
     filters = (
         words.counted,
         words.duration,
@@ -234,9 +227,7 @@ def _templates() -> Environment:
         words.score,
     )
     templates.filters |= {each.__name__: each for each in filters}
-    style = templates.get_template("report.css").render()
     templates.globals["extent"] = extent
-    templates.globals["style"] = Markup(style)
     return templates
 
 
@@ -254,10 +245,9 @@ def _began(folder: Path, history: History) -> float:
 
 def _environment(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return environment_of(folder)
+    except NeurokitError:
+        return {}  # the rest is worth showing all the same
 
 
 def _foremost(versions: dict[str, str]) -> list[str]:

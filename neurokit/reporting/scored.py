@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
@@ -17,6 +18,7 @@ from neurokit.reporting.words import paragraphs
 from neurokit.results import Results
 from neurokit.schema import Recipe
 from neurokit.scores import has_truth, score_suffixes
+from neurokit.volumes import Volume
 
 _DIRECTIONS = {True: "higher is better", False: "lower is better"}
 
@@ -104,8 +106,7 @@ def metric_views(recipe: Recipe) -> list[MetricView]:
     return found
 
 
-def _why_unscored(run: Path, results: Results, recipe: Recipe) -> str:
-    volumes = results.open_volumes().values()
+def _why_unscored(run: Path, recipe: Recipe, volumes: Iterable[Volume]) -> str:
     if any(has_truth(volume, metric) for volume in volumes for metric in recipe.metrics):
         again = f"neurokit run --resume {run} --mode test"
         return f"The scores are not here, though they could be made: {again}."
@@ -113,14 +114,21 @@ def _why_unscored(run: Path, results: Results, recipe: Recipe) -> str:
     return f"Nothing was scored: the test volume has no {truths}."
 
 
-def notes(run: Path, results: Results, recipe: Recipe) -> list[str]:
-    """What makes scores less than they seem."""
+def notes(run: Path, results: Results, recipe: Recipe, volumes: Iterable[Volume]) -> list[str]:
+    """What makes scores less than they seem.
+
+    Args:
+        run: the folder of the run.
+        results: of its test.
+        recipe: that the test went by.
+        volumes: that were tested, as far as they can be opened.
+    """
     found = []
     data = recipe.data
     if not recipe.metrics:
         found.append("Nothing was scored: the recipe names no metrics.")
     elif not results.mean:
-        found.append(_why_unscored(run, results, recipe))
+        found.append(_why_unscored(run, recipe, volumes))
     table = to_table(recipe)
     reasons = why_no_test(run, table)
     found += [f"The scores are no test: {reason}." for reason in reasons]
