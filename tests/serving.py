@@ -26,7 +26,8 @@ class Served:
         says_length: whether it says how long a file is.
         breaks: how many bytes of a body it sends before it breaks off, once for each number.
         statuses: it answers with these first, each once; with headers.
-        stalls_after: the bytes of a body after which it sends no more, and keeps the connection.
+        stalls_after: the bytes of a body after which it sends no more, and keeps the connection
+            until this is None.
         page: entries on a page of a list.
         headers: it adds these to each answer that has a file.
         heeds_if_range: whether it looks at the header If-Range.
@@ -144,8 +145,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         stalls = served.stalls_after
         self.wfile.write(body[:stalls])
-        while stalls is not None and len(body) > stalls and served.stalls_after is not None:
-            time.sleep(0.01)
+        if stalls is not None and len(body) > stalls:
+            self.close_connection = True
+            while served.stalls_after is not None:
+                time.sleep(0.01)
 
 
 def _page(served: Served, bucket: str, query: dict[str, list[str]]) -> bytes:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,6 +174,23 @@ def test_broken_connections_go_on_where_they_broke(
     ]
     # The wait grows while nothing arrives, and is short again when something has.
     assert pauses == [1.0, 2.0, 1.0, 1.0]
+
+
+def test_the_last_bytes_before_a_stall_are_written(served: Served, tmp_path: Path) -> None:
+    served.stalls_after = 1000
+    fetching = threading.Thread(target=_fetched, args=(Plain(url=served.url), tmp_path))
+    fetching.start()
+    deadline = time.monotonic() + 30
+    written = 0
+    while written < 1000 and time.monotonic() < deadline:
+        found = list(tmp_path.glob(".fetching-*/a.bin.partial"))
+        written = found[0].stat().st_size if found else 0
+        time.sleep(0.01)
+    served.stalls_after = None
+    fetching.join()
+    assert written == 1000
+    assert [asked for _, asked, _ in served.asked] == [None, "bytes=1000-"]
+    assert (tmp_path / "a.bin").read_bytes() == BODY
 
 
 def test_a_later_call_goes_on(served: Served, tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ def _one_try(
             if connection.stopping.is_set():
                 raise Stopped
             stream.write(content)
+            stream.flush()  # what has arrived is kept, also if the process is killed while it waits
             arrived(len(content))
     if total is not None and stream.seek(0, os.SEEK_END) != total:
         raise PassingError("the connection broke")
