@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from neurokit.prediction import Prediction, create_prediction
     from neurokit.recipe import load_recipe
     from neurokit.sampling import Batch, SampleRandom
+    from neurokit.space import require_space
     from neurokit.volumes import (
         ArrayLike,
         Skeletons,
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
         mirrored,
         open_array,
         read_skeletons,
-        require_space,
         sections_of,
         write_array,
         write_skeletons,
@@ -92,7 +92,7 @@ _FETCHED = {
     "mirrored": "neurokit.volumes",
     "open_array": "neurokit.volumes",
     "read_skeletons": "neurokit.volumes",
-    "require_space": "neurokit.volumes",
+    "require_space": "neurokit.space",
     "sections_of": "neurokit.volumes",
     "write_array": "neurokit.volumes",
     "write_skeletons": "neurokit.volumes",

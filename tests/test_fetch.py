@@ -471,7 +471,8 @@ def test_no_space(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(NeurokitError) as caught:
         _fetched(Plain(url=served.url), folder)
     assert str(caught.value) == (
-        f"{folder} has 1.0 MB free, and 3.2 MB are needed; free some space or choose another place"
+        f"{folder} has 1.0 MB free, 2.2 MB less than needed; "
+        f"free some space or choose another place"
     )
     assert not folder.exists()
     assert served.asked == []
@@ -484,7 +485,7 @@ def test_the_space_of_what_is_unpacked_counts(
     assert len(ONE) + len(TWO) == Zipped.unpacked_bytes
     usage = type("Usage", (), {"free": len(_both()) + Zipped.unpacked_bytes - 1})
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    with pytest.raises(NeurokitError, match="are needed; free some space"):
+    with pytest.raises(NeurokitError, match="1 byte less than needed; free some space"):
         _fetched(Zipped(url=served.url), tmp_path)
     usage.free += 1  # type: ignore[attr-defined]
     _fetched(Zipped(url=served.url), tmp_path)

@@ -16,9 +16,9 @@ from click.testing import CliRunner, Result
 from conftest import ROOT, offered
 from serving import Served, serving
 
+from neurokit.amounts import in_words
 from neurokit.cli import main
 from neurokit.components.archives.snemi3d import Snemi3d
-from neurokit.fetching import in_words
 
 BODY = bytes(range(256)) * 12_000
 
@@ -211,7 +211,7 @@ def test_what_does_not_do() -> None:
     wrong = _fetch("snemi3d", "urll=x")
     assert (wrong.exit_code, wrong.stderr) == (
         2,
-        "error: command line: [urll] unknown parameter 'urll'; did you mean 'url'?\n",
+        "error: override: [urll] unknown parameter 'urll'; did you mean 'url'?\n",
     )
     Path("datasets").mkdir()
     Path("datasets/SNEMI").touch()

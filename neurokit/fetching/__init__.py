@@ -9,6 +9,5 @@ from neurokit.fetching.bucket import list_bucket
 from neurokit.fetching.fetch import Fetch, plan_fetch
 from neurokit.fetching.members import take_members
 from neurokit.fetching.remote import RemoteFile
-from neurokit.fetching.space import in_words
 
-__all__ = ["Fetch", "RemoteFile", "in_words", "list_bucket", "plan_fetch", "take_members"]
+__all__ = ["Fetch", "RemoteFile", "list_bucket", "plan_fetch", "take_members"]

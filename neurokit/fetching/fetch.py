@@ -37,8 +37,8 @@ from neurokit.fetching.record import (
 )
 from neurokit.fetching.remote import RemoteFile
 from neurokit.fetching.several import Arrived, download_all
-from neurokit.fetching.space import require_space
 from neurokit.fetching.there import READ_AGAIN, lacking, measured
+from neurokit.space import require_space
 
 if TYPE_CHECKING:
     from neurokit.kinds import Archive

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from neurokit.errors import NeurokitError, first_line
 from neurokit.fetching.remote import require_inside
-from neurokit.fetching.space import require_space
 from neurokit.progress import track
+from neurokit.space import require_space
 
 _MB = 10**6
 _DAMAGES = (

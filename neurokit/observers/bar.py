@@ -23,6 +23,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from neurokit.printable import printable_lines
+
 _SECONDS_BETWEEN_LINES = 15.0
 
 
@@ -103,7 +105,7 @@ def standard_error() -> Console:
 
 def say(console: Console, line: str) -> None:
     """A line of text as it is, not broken and without markup."""
-    console.print(line, markup=False, emoji=False, soft_wrap=True)
+    console.print(printable_lines(line), markup=False, emoji=False, soft_wrap=True)
 
 
 def duration(seconds: float) -> str:

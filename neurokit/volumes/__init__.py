@@ -5,7 +5,7 @@ from neurokit.volumes.sections import sections_of
 from neurokit.volumes.skeletons import Skeletons, read_skeletons, write_skeletons
 from neurokit.volumes.stored import StoredArray, open_array
 from neurokit.volumes.volume import ArrayLike, Volume
-from neurokit.volumes.writing import require_space, write_array, writing_h5
+from neurokit.volumes.writing import write_array, writing_h5
 
 __all__ = [
     "ArrayLike",
@@ -15,7 +15,6 @@ __all__ = [
     "mirrored",
     "open_array",
     "read_skeletons",
-    "require_space",
     "sections_of",
     "write_array",
     "write_skeletons",

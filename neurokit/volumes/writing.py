@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurokit.atomic import replacing
-from neurokit.errors import NeurokitError
 
 
 @contextmanager
@@ -22,7 +20,8 @@ def writing_h5(path: Path) -> Iterator[h5py.File]:
     """An empty HDF5 file to fill; it takes its place at `path` when all of it is on the disk.
 
     Whatever goes wrong inside, `path` keeps what it held before. A full disk shows at the end, or
-    when the file is flushed: long work does that now and then, and calls `require_space` first.
+    when the file is flushed: long work does that now and then, and calls
+    `neurokit.require_space` first.
 
     Raises:
         NeurokitError: the file cannot be written.
@@ -57,25 +56,6 @@ def write_array(
     with writing_h5(path) as file:
         stored = file.create_dataset(dataset, data=np.asarray(array), **how)
         stored.attrs.update(attributes or {})
-
-
-def require_space(folder: Path, size: int) -> None:
-    """Refuse work whose result would not fit.
-
-    Args:
-        folder: where it will be written; it need not exist yet.
-        size: in bytes.
-
-    Raises:
-        NeurokitError: there is less free space on the disk of the folder.
-    """
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    free = shutil.disk_usage(existing).free
-    if free < size:
-        raise NeurokitError(
-            f"{folder} has {free / 1e9:.2f} GB free, and {size / 1e9:.2f} GB are needed; "
-            f"free some space or choose another place"
-        )
 
 
 class _Disk(io.FileIO):
