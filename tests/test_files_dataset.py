@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from neurokit import NeurokitError
 from neurokit.components.datasets.files import Files
@@ -92,13 +93,16 @@ def test_voxels_have_a_size() -> None:
         ("fib25/IMG.tif", "fib25"),
         ("fib25/train.h5::raw", "train"),
         ("fib25/data.h5::raw", "fib25"),
+        ("fib25/sections.tif", "sections"),
+        ("fib25-1.2/z*.tif", "fib25-1.2"),
     ],
 )
 def test_names_say_something(tmp_path: Path, place: str, name: str) -> None:
     path = tmp_path / place.partition("::")[0]
+    path = path.with_name(path.name.replace("*", "1"))
     path.parent.mkdir()
     if path.suffix == ".tif":
-        tifffile.imwrite(path, np.zeros((2, 3, 4), np.uint8), photometric="minisblack")
+        tifffile.imwrite(path, np.zeros((1, 3, 4), np.uint8), photometric="minisblack")
     else:
         with h5py.File(path, "w") as file:
             file["raw"] = np.zeros((2, 3, 4))
@@ -131,5 +135,57 @@ def test_labels_that_do_not_fit(tissue: Any) -> None:
     tifffile.imwrite(folder / "small.tif", np.zeros((6, 7, 7), np.uint16))
     dataset = Files(image=f"{folder}/cortex.tif", labels=f"{folder}/small.tif", voxel_size_nm=SIZE)
     assert _error(dataset) == (
-        "image and labels of 'cortex' differ in shape: 6 x 7 x 8 and 6 x 7 x 7 (z, y, x)"
+        f"image and labels of 'cortex' differ in shape: {folder}/cortex.tif is 6 x 7 x 8 and "
+        f"{folder}/small.tif is 6 x 7 x 7 (z, y, x); name the labels of this very image"
     )
+
+
+def test_a_file_for_each_section(tissue: Any) -> None:
+    folder, image, labels = tissue
+    for name in ("block/sections", "block/seg", "other"):
+        (folder / name).mkdir(parents=True)
+    for z, (section, ids) in enumerate(zip(image, labels, strict=True)):
+        Image.fromarray(section).save(folder / f"block/sections/z{z + 8}.png")
+        tifffile.imwrite(folder / f"block/seg/z{z + 8}.tif", ids.astype(np.uint16))
+    pattern = f"{folder}/block/sections/*.png"
+    (volume,) = Files(
+        image=pattern, labels=f"{folder}/block/seg/*.tif", voxel_size_nm=SIZE
+    ).volumes()
+    assert volume.name == "block"
+    assert volume.title == f"'block' ({pattern})"
+    np.testing.assert_array_equal(volume.image[...], image)
+    assert volume.labels is not None
+    np.testing.assert_array_equal(volume.labels[...], labels.astype(np.uint16))
+    (part,) = Files(image=pattern, voxel_size_nm=SIZE, sections=(1, 3)).volumes()
+    np.testing.assert_array_equal(part.image[...], image[1:3])
+    hint = "it is on the archive's page"
+    gone = Files(image=f"{folder}/other/*.png", voxel_size_nm=SIZE, hint=hint)
+    assert _error(gone) == (f"image no file matches {folder}/other/*.png; check the path\n{hint}")
+    tifffile.imwrite(folder / "other/z1.png", image)
+    gone = Files(image=f"{folder}/other/*.png", voxel_size_nm=SIZE, hint=hint)
+    assert _error(gone) == (
+        f"image {folder}/other/z1.png is not a png file, or its start is damaged"
+    )
+
+
+def test_image_and_labels_the_wrong_way_round(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    grey = random.integers(0, 255, (4, 64, 64)).astype(np.uint8)
+    ids = np.kron(random.integers(1, 40000, (4, 8, 8)), np.ones((1, 8, 8), int))
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["raw"], file["labels"] = grey, ids
+        file["even"], file["noise"] = np.zeros_like(grey), random.integers(0, 99, grey.shape)
+
+    def of(image: str, labels: str) -> Files:
+        return Files(
+            image=f"{tmp_path}/w.h5::{image}",
+            labels=f"{tmp_path}/w.h5::{labels}",
+            voxel_size_nm=SIZE,
+        )
+
+    assert _error(of("labels", "raw")) == (
+        f"the image {tmp_path}/w.h5::labels looks like labels, and the labels "
+        f"{tmp_path}/w.h5::raw like an image; swap the two"
+    )
+    for pair in (("raw", "labels"), ("raw", "noise"), ("even", "noise"), ("labels", "labels")):
+        assert len(of(*pair).volumes()) == 1

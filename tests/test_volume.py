@@ -1,11 +1,13 @@
 """Volumes: what fits together, grey values, and fingerprints."""
 
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
-from neurokit import NeurokitError, Volume
+from neurokit import NeurokitError, Volume, open_array, sections_of
 
 SIZE = (30.0, 6.0, 6.0)
 
@@ -27,6 +29,18 @@ def _volume(image: Any, labels: Any = None, **more: Any) -> Volume:
             None,
             "the image of 'cortex' has shape no axes; it must have the three axes z, y, x",
         ),
+        (
+            np.zeros((2, 3, 4, 5)),
+            None,
+            "the image of 'cortex' has shape 2 x 3 x 4 x 5; it must have the three axes z, y, x: "
+            "save one channel of it",
+        ),
+        (
+            np.zeros((1, 1, 4, 5)),
+            None,
+            "the image of 'cortex' has shape 1 x 1 x 4 x 5; it must have the three axes z, y, x: "
+            "save one channel of it",
+        ),
         (np.zeros((4, 0, 5)), None, "the image of 'cortex' is empty: 4 x 0 x 5"),
         (
             np.zeros((1, 1, 1), bool),
@@ -42,7 +56,21 @@ def _volume(image: Any, labels: Any = None, **more: Any) -> Volume:
         (
             np.zeros((1, 2, 3)),
             np.zeros((1, 2, 4), int),
-            "image and labels of 'cortex' differ in shape: 1 x 2 x 3 and 1 x 2 x 4 (z, y, x)",
+            "image and labels of 'cortex' differ in shape: 1 x 2 x 3 and 1 x 2 x 4 (z, y, x); name "
+            "the labels of this very image",
+        ),
+        (
+            np.zeros((2, 3, 4)),
+            np.zeros((4, 3, 2), int),
+            "image and labels of 'cortex' differ in shape: 2 x 3 x 4 and 4 x 3 x 2 (z, y, x); the "
+            "axes of one are reversed: save it again in the order z, y, x, with "
+            "array.transpose(2, 1, 0)",
+        ),
+        (
+            np.zeros((2, 3, 4)),
+            np.zeros((2, 4, 3), int),
+            "image and labels of 'cortex' differ in shape: 2 x 3 x 4 and 2 x 4 x 3 (z, y, x); the "
+            "axes of one are in another order: save it again as z, y, x",
         ),
     ],
 )
@@ -82,7 +110,61 @@ def test_values_that_are_no_number(value: float, section: int) -> None:
     image[section, 1, 1] = value
     with pytest.raises(NeurokitError) as caught:
         _ = _volume(image).intensity_range
-    assert str(caught.value) == "the image of 'cortex' holds NaN or infinite values"
+    assert str(caught.value) == (
+        f"the image of 'cortex' holds NaN or infinite values, the first at ({section}, 1, 1): "
+        f"replace them, perhaps by 0, and save it again"
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4, 5), (3, 4, 5, 1), (1, 3, 1, 4, 5, 1)])
+def test_axes_of_length_one_around_a_volume_are_dropped(tmp_path: Path, shape: Any) -> None:
+    values = np.random.default_rng(4).integers(0, 99, (3, 4, 5))
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["raw"], file["labels"] = values.reshape(shape), values.reshape(shape)
+    raw, labels = (open_array(f"{tmp_path}/w.h5::{name}") for name in ("raw", "labels"))
+    for image in (raw, values.reshape(shape)):
+        for volume in (_volume(image, labels), _volume(image, values)):
+            assert volume.labels is not None
+            assert volume.shape == volume.labels.shape == (3, 4, 5)
+            for index in (..., 1, (slice(1, 3), 2), (0, slice(None), slice(1, None, 2))):
+                np.testing.assert_array_equal(volume.image[index], values[index])
+                np.testing.assert_array_equal(volume.labels[index], values[index])
+        chosen = sections_of(image, 1, 3)
+        assert chosen.shape == (2, 4, 5)
+        np.testing.assert_array_equal(chosen[..., 2], values[1:3, :, 2])
+
+
+def test_short_volumes_keep_their_axes() -> None:
+    for shape in ((1, 4, 5), (1, 1, 1), (3, 1, 5)):
+        assert _volume(np.zeros(shape)).shape == shape
+
+
+def test_messages_name_the_file(tmp_path: Path) -> None:
+    assert _volume(np.zeros((1, 2, 3))).title == "'cortex'"
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["raw"], file["labels"] = np.full((4, 5, 6), np.inf), np.zeros((4, 5, 7), int)
+        file["mask"] = np.zeros((4, 5, 6))
+    raw, labels, mask = (open_array(f"{tmp_path}/w.h5::{n}") for n in ("raw", "labels", "mask"))
+    chosen = sections_of(raw, 1, 3)
+    assert _volume(raw).title == _volume(chosen).title == f"'cortex' ({tmp_path}/w.h5::raw)"
+    with pytest.raises(NeurokitError) as caught:
+        _volume(raw, labels)
+    assert str(caught.value) == (
+        f"image and labels of 'cortex' differ in shape: {tmp_path}/w.h5::raw is 4 x 5 x 6 and "
+        f"{tmp_path}/w.h5::labels is 4 x 5 x 7 (z, y, x); name the labels of this very image"
+    )
+    with pytest.raises(NeurokitError) as caught:
+        _volume(raw, mask)
+    assert str(caught.value) == (
+        f"the labels of 'cortex' ({tmp_path}/w.h5::mask) have type float64; they must be "
+        f"integers, one id an object: convert them, rounding nothing"
+    )
+    with pytest.raises(NeurokitError) as caught:
+        _ = _volume(chosen).intensity_range
+    assert str(caught.value) == (
+        f"the image of 'cortex' ({tmp_path}/w.h5::raw) holds NaN or infinite values, the first at "
+        f"(0, 0, 0): replace them, perhaps by 0, and save it again"
+    )
 
 
 def test_fingerprints_follow_the_content() -> None:

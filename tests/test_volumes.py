@@ -187,8 +187,8 @@ def test_missing_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_no_readable_file(tmp_path: Path) -> None:
-    assert _error("a.png") == (
-        "unknown file type: a.png; the name must end in .tif, .tiff, .h5, .hdf5, .hdf, .zarr"
+    assert _error("a.jpg") == (
+        "unknown file type: a.jpg; the name must end in .tif, .tiff, .png, .h5, .hdf5, .hdf, .zarr"
     )
     for name in ("folder.tif", "folder.h5"):
         (tmp_path / name).mkdir()
@@ -247,18 +247,6 @@ def test_a_tif_cut_in_its_last_page(tmp_path: Path) -> None:
     assert _error(str(path)) == (
         f"{path} is truncated: it ends before its last page; copy it again"
     )
-
-
-def test_tifs_that_are_no_volume(tmp_path: Path) -> None:
-    path = tmp_path / "a.tif"
-    with tifffile.TiffWriter(path) as file:
-        file.write(_values((4, 5), "uint8"), metadata=None)
-        file.write(_values((4, 6), "uint8"), metadata=None)
-    assert _error(str(path)) == (
-        f"the pages of {path} differ in shape or type; "
-        f"save only those that belong together in one tif"
-    )
-    assert _error(f"{path}::main") == f"a tif holds one image: write {path} without '::main'"
 
 
 def test_damaged_compressed_pages(tmp_path: Path) -> None:
@@ -369,9 +357,58 @@ def test_sections_that_are_not_there(start: int, stop: int) -> None:
     )
 
 
-def test_a_tif_of_colours_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "colours.tif"
-    tifffile.imwrite(path, _values((40, 48, 3), "uint8"), photometric="rgb")
+def test_places_inside_a_file_written_like_a_path(tmp_path: Path) -> None:
+    (tmp_path / "a.zarr/volumes/raw").mkdir(parents=True)
+    for name in ("a.zarr", "a.h5"):
+        assert _error(f"{tmp_path}/{name}/volumes/raw") == (
+            f"{tmp_path}/{name}/volumes/raw is a place in {tmp_path}/{name}: did you mean "
+            f"{tmp_path}/{name}::volumes/raw?"
+        )
+
+
+def test_folders(tmp_path: Path) -> None:
+    folder = tmp_path / "block"
+    folder.mkdir()
+    (folder / "notes.txt").touch()
+    assert _error(str(folder)) == f"{folder} is a folder; name a file in it"
+    for name in ("z1.png", "z2.png", "overview.tif"):
+        (folder / name).touch()
+    assert _error(str(folder)) == (
+        f"{folder} is a folder; if its files are the sections of a volume, write '{folder}/*.png'"
+    )
+    _write_zarr(tmp_path / "labels", _values((2, 3, 4), "uint8"))
+    assert _error(f"{tmp_path}/labels") == (
+        f"{tmp_path}/labels is a folder; it is a zarr: rename it to labels.zarr"
+    )
+
+
+def test_an_h5_that_this_process_has_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    values = _values((3, 4, 5), "uint8")
+    _write_h5(path, values)
+    with h5py.File(path, "r"):
+        np.testing.assert_array_equal(open_array(str(path))[1], values[1])
+    stored = open_array(str(path))
+    told = (
+        f"{path} is open elsewhere for writing; close it, or, if what wrote it was killed, run "
+        f"h5clear -s {path}"
+    )
+    with h5py.File(path, "r+"):
+        assert _error(str(path)) == told
+        with pytest.raises(NeurokitError) as caught:
+            stored[0]
+        assert str(caught.value) == told
+    np.testing.assert_array_equal(stored[0], values[0])
+
+
+def test_an_h5_that_another_process_writes(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver="latest") as file:  # which notes in the file that it is open
+        file["main"] = np.zeros((2, 3, 4))
+        file.flush()
+        content = path.read_bytes()
+    path.write_bytes(content)
     assert _error(str(path)) == (
-        f"{path} holds colours, not grey values; save one of its channels as a tif"
+        f"{path} is open elsewhere for writing; close it, or, if what wrote it was killed, run "
+        f"h5clear -s {path}"
     )

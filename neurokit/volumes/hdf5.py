@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,7 @@ def open_hdf5(path: Path, inside: str) -> Hdf5Array:
                 raise no_array(path, name, _datasets(file))
             return Hdf5Array(
                 path=path.absolute(),
+                place=f"{path}::{name}",
                 shape=tuple(found.shape or ()),
                 dtype=found.dtype.newbyteorder("="),
                 source=source_of(path, name),
@@ -73,9 +76,29 @@ def open_hdf5(path: Path, inside: str) -> Hdf5Array:
         raise NeurokitError(f"{path} is {state}: {first_line(error)}; copy it again") from error
 
 
-def _opened(path: Path) -> h5py.File:
-    # Locking fails on many network file systems, and readers need no lock.
-    return h5py.File(path, "r", locking=False)
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    try:
+        # Locking fails on many network file systems, and readers need no lock.
+        file = h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "already open for write" in str(error):
+            raise _being_written(path) from error
+        if "locking flag" not in str(error):
+            raise
+        # This process has the file open already, and HDF5 wants it opened alike.
+        file = h5py.File(path, "r")
+    with file:
+        if file.mode != "r":
+            raise _being_written(path)
+        yield file
+
+
+def _being_written(path: Path) -> NeurokitError:
+    return NeurokitError(
+        f"{path} is open elsewhere for writing; close it, or, if what wrote it was killed, run "
+        f"h5clear -s {path}"
+    )
 
 
 def _datasets(group: h5py.Group) -> list[str]:

@@ -8,27 +8,33 @@ import numpy as np
 from attrs import frozen
 
 from neurokit.errors import NeurokitError
+from neurokit.volumes.axes import place_of, three_axes
 from neurokit.volumes.indexing import Index, full_index
 from neurokit.volumes.volume import ArrayLike
 
 
 def sections_of(array: ArrayLike, start: int, stop: int) -> ArrayLike:
-    """The sections start to stop - 1 along the first axis; nothing is read yet.
+    """The sections start to stop - 1 along z; nothing is read yet.
+
+    Axes of length 1 around z, y and x are dropped, as of any `Volume`.
 
     Raises:
         NeurokitError: the array does not have these sections.
     """
+    array = three_axes(array)
     count = array.shape[0]
     if not 0 <= start < stop <= count:
         raise NeurokitError(
             f"sections [{start}, {stop}) are not among the {count} there are; "
             f"choose 0 <= start < stop <= {count}"
         )
-    return _Sections(array, start, stop)
+    return Sections(array, start, stop)
 
 
 @frozen
-class _Sections:
+class Sections:
+    """Sections `start` to `stop` - 1 of an array; nothing is read before it is indexed."""
+
     array: ArrayLike
     start: int
     stop: int
@@ -40,6 +46,10 @@ class _Sections:
     @property
     def dtype(self) -> np.dtype[Any]:
         return self.array.dtype
+
+    @property
+    def place(self) -> str:
+        return place_of(self.array)
 
     def __getitem__(self, index: Index) -> Any:
         section, *within = full_index(index, self.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from neurokit.errors import NeurokitError
+from neurokit.volumes.choices import unknown_type
 from neurokit.volumes.indexing import Index, Place, full_index
 
 
@@ -19,13 +21,15 @@ class StoredArray(ABC):
     """An array in a file. It holds no open file, so it may be pickled and shared by processes.
 
     Attributes:
-        path: the file, or the folder of a zarr.
+        path: the file, or the folder of a zarr or of sections.
+        place: the same as its user named it, for messages.
         shape: voxels along each axis.
         dtype: of what reading gives, in the byte order of the machine.
         source: identifies the content: the place, and size and date of what lies there.
     """
 
     path: Path
+    place: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     source: str
@@ -43,6 +47,13 @@ class StoredArray(ABC):
     def _read(self, index: tuple[Place, ...]) -> NDArray[Any]:
         """The part that an index with one place for each axis chooses."""
 
+    def try_out(self) -> None:  # noqa: B027
+        """Read a little where that may fail in a way that opening the file did not show.
+
+        Raises:
+            NeurokitError: it cannot be read.
+        """
+
     def attributes(self) -> dict[str, Any]:
         """What the file says of the array, by name; nothing where its format has no such place."""
         return {}
@@ -52,7 +63,8 @@ def open_array(spec: str) -> StoredArray:
     """The array in a file; it is checked now and read when it is indexed.
 
     Args:
-        spec: `sections.tif` (many pages are axes z, y, x; one page is one section),
+        spec: `stack.tif` (many pages are axes z, y, x; one page is one section), `'z*.tif'` or
+            `'z*.png'` (files of one section each, in the order of the numbers in their names),
             `file.h5::dataset`, or `folder.zarr::path/inside`. A file that holds a single array
             needs no `::`. Chunks that a zarr does not hold read as its fill value: zarr leaves
             out chunks of nothing else, so a lost chunk cannot be told from an empty one.
@@ -61,27 +73,40 @@ def open_array(spec: str) -> StoredArray:
         NeurokitError: the file is missing, truncated, not of its type, or of an unknown one, or
             there is no such array in it.
     """
-    from neurokit.volumes import hdf5, tif, zarr
+    from neurokit.volumes.section_files import is_pattern, open_section_files
 
     place, _, inside = spec.partition("::")
-    path = Path(place)
-    openers = {
-        ".tif": tif.open_tif,
-        ".tiff": tif.open_tif,
+    if is_pattern(place):
+        opened: StoredArray = open_section_files(place)
+    else:
+        opened = _opened(Path(place), inside)
+    opened.try_out()
+    return opened
+
+
+def _opened(path: Path, inside: str) -> StoredArray:
+    from neurokit.volumes import hdf5, section_files, zarr
+
+    openers: dict[str, Callable[[Path, str], StoredArray]] = {
+        **section_files.SECTION_OPENERS,
         ".h5": hdf5.open_hdf5,
         ".hdf5": hdf5.open_hdf5,
         ".hdf": hdf5.open_hdf5,
         ".zarr": zarr.open_zarr,
     }
-    if path.suffix.lower() not in openers:
-        raise NeurokitError(
-            f"unknown file type: {place}; the name must end in {', '.join(openers)}"
-        )
-    _require_readable(path, is_folder=path.suffix.lower() == ".zarr")
-    return openers[path.suffix.lower()](path, inside)
+    suffix = path.suffix.lower()
+    if suffix not in openers:
+        raise unknown_type(path, list(openers))
+    require_readable(path, is_folder=suffix == ".zarr")
+    return openers[suffix](path, inside)
 
 
-def _require_readable(path: Path, is_folder: bool) -> None:
+def require_readable(path: Path, is_folder: bool = False) -> None:
+    """Refuse a file, or a folder, that is not there or must not be read.
+
+    Raises:
+        NeurokitError: it cannot be read.
+    """
     try:
         if is_folder:
             next(path.iterdir(), None)

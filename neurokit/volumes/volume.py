@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from attrs import define, field
+from attrs.converters import optional
 from numpy.typing import NDArray
 
 from neurokit.errors import NeurokitError
+from neurokit.volumes.axes import in_words, place_of, three_axes
 from neurokit.volumes.skeletons import Skeletons
 
 
@@ -30,7 +32,8 @@ class Volume:
 
     Attributes:
         name: unique within its dataset; names the files made from it.
-        image: grey values ZYX, of any integer or floating type.
+        image: grey values ZYX, of any integer or floating type. Axes of length 1 beyond these
+            three are dropped, of labels, too.
         labels: object ids ZYX, integers; 0 is background, -1 is to be ignored. None if unknown.
         voxel_size_nm: edge lengths of a voxel in nanometres (z, y, x).
         source: identifies the content, for the reuse of results: files with sizes and dates, or
@@ -42,37 +45,69 @@ class Volume:
     """
 
     name: str
-    image: ArrayLike
+    image: ArrayLike = field(converter=three_axes)
     voxel_size_nm: tuple[float, float, float]
-    labels: ArrayLike | None = None
+    labels: ArrayLike | None = field(default=None, converter=optional(three_axes))
     source: str = field(default="")
     skeletons: Skeletons | None = None
 
     def __attrs_post_init__(self) -> None:
-        if len(self.image.shape) != 3:
+        shape = self.image.shape
+        if len(shape) != 3:
+            remedy = ": save one channel of it" if len(shape) > 3 else ""
             raise NeurokitError(
-                f"the image of '{self.name}' has shape {_shape(self.image)}; "
-                f"it must have the three axes z, y, x"
+                f"{self._of('image')} has shape {in_words(shape)}; "
+                f"it must have the three axes z, y, x{remedy}"
             )
-        if 0 in self.image.shape:
-            raise NeurokitError(f"the image of '{self.name}' is empty: {_shape(self.image)}")
+        if 0 in shape:
+            raise NeurokitError(f"{self._of('image')} is empty: {in_words(shape)}")
         if self.image.dtype.kind not in "uif":
             raise NeurokitError(
-                f"the image of '{self.name}' has type {self.image.dtype}; "
+                f"{self._of('image')} has type {self.image.dtype}; "
                 f"it must be of integers or floating numbers"
             )
         if self.labels is None:
             return
         if self.labels.dtype.kind not in "ui":
             raise NeurokitError(
-                f"the labels of '{self.name}' have type {self.labels.dtype}; they must be "
+                f"{self._of('labels')} have type {self.labels.dtype}; they must be "
                 f"integers, one id an object: convert them, rounding nothing"
             )
-        if tuple(self.labels.shape) != tuple(self.image.shape):
-            raise NeurokitError(
-                f"image and labels of '{self.name}' differ in shape: "
-                f"{_shape(self.image)} and {_shape(self.labels)} (z, y, x)"
+        if tuple(self.labels.shape) != tuple(shape):
+            raise NeurokitError(self._difference())
+
+    def _of(self, what: Literal["image", "labels"]) -> str:
+        """One of the arrays as messages call it: with its file, where it lies in one."""
+        place = place_of(getattr(self, what))
+        return f"the {what} of '{self.name}'" + (f" ({place})" if place else "")
+
+    def _difference(self) -> str:
+        """What to say of an image and labels of different shapes."""
+        assert self.labels is not None
+        sides = []
+        for array in (self.image, self.labels):
+            place = place_of(array)
+            sides.append(f"{place} is {in_words(array.shape)}" if place else in_words(array.shape))
+        image, labels = tuple(self.image.shape), tuple(self.labels.shape)
+        if labels == image[::-1]:
+            remedy = (
+                "the axes of one are reversed: save it again in the order z, y, x, "
+                "with array.transpose(2, 1, 0)"
             )
+        elif sorted(labels) == sorted(image):
+            remedy = "the axes of one are in another order: save it again as z, y, x"
+        else:
+            remedy = "name the labels of this very image"
+        return (
+            f"image and labels of '{self.name}' differ in shape: {' and '.join(sides)} (z, y, x); "
+            f"{remedy}"
+        )
+
+    @property
+    def title(self) -> str:
+        """The name, and the file of the image where it lies in one: how messages call it."""
+        place = place_of(self.image)
+        return f"'{self.name}'" + (f" ({place})" if place else "")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -94,9 +129,13 @@ class Volume:
             section = self.image[z]
             lows.append(float(np.min(section)))
             highs.append(float(np.max(section)))
-        low, high = float(np.min(lows)), float(np.max(highs))  # np, so that NaN is kept
-        if not np.isfinite([low, high]).all():
-            raise NeurokitError(f"the image of '{self.name}' holds NaN or infinite values")
+            if not np.isfinite([lows[-1], highs[-1]]).all():
+                y, x = np.argwhere(~np.isfinite(section))[0]
+                raise NeurokitError(
+                    f"{self._of('image')} holds NaN or infinite values, the first at "
+                    f"({z}, {y}, {x}): replace them, perhaps by 0, and save it again"
+                )
+        low, high = min(lows), max(highs)
         return low, high
 
     def scaled(self, image: NDArray[Any]) -> NDArray[np.float32]:
@@ -119,7 +158,3 @@ class Volume:
         if self.skeletons is not None:
             digest.update(self.skeletons.fingerprint.encode())
         return digest.hexdigest()[:16]
-
-
-def _shape(array: ArrayLike) -> str:
-    return " x ".join(map(str, array.shape)) or "no axes"

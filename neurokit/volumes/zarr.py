@@ -76,6 +76,7 @@ def open_zarr(path: Path, inside: str) -> ZarrArray:
         raise NeurokitError(f"{path} is damaged: {first_line(error)}; copy it again") from error
     return ZarrArray(
         path=path.absolute(),
+        place=f"{path}::{name}" if name else str(path),
         shape=tuple(found.shape),
         dtype=np.dtype(found.dtype).newbyteorder("="),
         source=f"{path.resolve()}::{name} {_digest(path / name)}",
