@@ -7,12 +7,13 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 
 import torch
-from attrs import define, field, frozen
+from attrs import define, field
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -26,15 +27,16 @@ from neurokit.device import (
     choose_device,
     choose_precision,
     out_of_memory,
+    precision_name,
     use_threads,
     wants_compiling,
 )
-from neurokit.distributed import World, agreed, first_said, mean_over_processes, world
+from neurokit.distributed import agreed, first_said, mean_over_processes, world
 from neurokit.errors import NeurokitError
 from neurokit.previews import Preview
 from neurokit.recipe import to_toml
 from neurokit.samples import Samples
-from neurokit.sampling import SampleRandom
+from neurokit.samples.feed import Feed, OneAhead, Prepared
 from neurokit.schema import Recipe
 from neurokit.weights import Weights
 
@@ -52,10 +54,11 @@ class Trainer:
         step: optimizer steps done.
         between_steps: whether all of it is of the same step, and no epoch is still to be closed.
         nonfinite: steps in a row without a finite loss; they changed no weight.
+        unknown: steps whose samples held nothing known, since that was last told; nor did these.
     """
 
     recipe: Recipe
-    world: World
+    feed: Feed
     device: torch.device
     precision: torch.dtype
     network: nn.Module
@@ -70,6 +73,7 @@ class Trainer:
     epoch_loss: float = 0.0
     epoch_steps: int = 0
     nonfinite: int = 0
+    unknown: int = 0
     best: list[tuple[float, str]] = field(factory=list)
     between_steps: bool = True
 
@@ -97,7 +101,7 @@ class Trainer:
         decay = recipe.train.ema_decay
         return cls(
             recipe=recipe,
-            world=world(),
+            feed=Feed(recipe, world(), device),
             device=device,
             precision=precision,
             network=network,
@@ -168,7 +172,7 @@ class Trainer:
             best=list(self.best),
             averaged=self.averaged.state_dict() if self.averaged else {},
             scaler=self.scaler.state_dict(),
-            precision=str(self.precision).removeprefix("torch."),
+            precision=precision_name(self.precision),
             device_random_state=torch.cuda.get_rng_state(self.device) if cuda else None,
             epoch_steps=self.epoch_steps,
             nonfinite=self.nonfinite,
@@ -179,20 +183,16 @@ class Trainer:
         """The optimizer steps that are left, each taken when it is asked for.
 
         Returns:
-            What each has to say for the log: `loss` and `loss/<term>` (means over the batch), `lr`,
-            `gradient_norm`, `steps_per_second`, `voxels_per_second`, `memory_gib`.
+            What each has to say for the log: `loss` and `loss/<term>` (means over the batch, NaN
+            where nothing of it is known), `lr`, `gradient_norm`, `steps_per_second`,
+            `voxels_per_second`, `memory_gib`.
 
         Raises:
             NeurokitError: the loss was not finite for too many steps, or memory ran out.
         """
-        requests = (
-            (step, indices)
-            for step in range(self.step, self.total_steps)
-            for indices in self._indices()
-        )
-        prepared = self._prepared(samples, requests)
+        prepared = self.feed.training(samples, range(self.step, self.total_steps))
         with closing(prepared), freed_memory_kept(self.device.type):
-            batches = _OneAhead(prepared)
+            batches = OneAhead(prepared)
             while self.step < self.total_steps:
                 started = time.monotonic()
                 with self._minding_memory(f"in training step {self.step + 1}"):
@@ -207,32 +207,9 @@ class Trainer:
     @property
     def global_batch(self) -> int:
         """Samples of an optimizer step, over all processes."""
-        return self.recipe.train.batch_size * self.recipe.train.accumulate * self.world.size
+        return self.feed.global_batch
 
-    def _indices(self) -> list[Sequence[int]]:
-        """For each batch of this process in a step, the places of its samples in the global batch.
-
-        Of 2 processes with 2 batches of 3 samples, the second has 3 4 5 and 9 10 11.
-        """
-        size = self.recipe.train.batch_size
-        together = size * self.world.size
-        starts = range(size * self.world.rank, self.global_batch, together)
-        return [range(start, start + size) for start in starts]
-
-    def _prepared(
-        self,
-        samples: Samples,
-        requests: Iterable[tuple[int, Sequence[int]]],
-        *,
-        augmented: bool = True,
-    ) -> Generator[_Prepared, None, None]:
-        for batch, random in samples.batches(self.recipe.seed, requests):
-            for augmentation in self.recipe.train.augmentations if augmented else ():
-                batch = augmentation.apply(batch, random)
-            target, mask = self.recipe.target.encode(batch.labels_BZYX)
-            yield _Prepared(batch.image_BCZYX, target, mask)
-
-    def _advance(self, batches: _OneAhead, samples: Samples) -> dict[str, float]:
+    def _advance(self, batches: OneAhead, samples: Samples) -> dict[str, float]:
         self.between_steps = False
         lr = self.recipe.schedule.lr(self.step, self.total_steps, self.recipe.optimizer.lr)
         for group in self.optimizer.param_groups:
@@ -243,8 +220,12 @@ class Trainer:
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, self.recipe.train.gradient_clip)
         # The one place in a step that waits for the device.
-        loss, *terms, gradient_norm = torch.cat([said, norm.to(said)[None]]).tolist()
-        if not self._update(loss, gradient_norm):
+        known, loss, *terms, gradient_norm = torch.cat([said, norm.to(said)[None]]).tolist()
+        if not known:
+            # Weight decay and momentum would move the weights, and the loss may be anything.
+            self.unknown += 1
+            self.scaler.update()
+        elif not self._update(loss, gradient_norm):
             self.nonfinite += 1
             log.warning(
                 "step %d changed no weight: its loss is %g with a gradient of norm %g",
@@ -252,7 +233,8 @@ class Trainer:
             )
             if self.nonfinite >= self.recipe.train.nonfinite_steps:
                 raise self._not_finite(loss, gradient_norm, samples)
-            # Running statistics have taken in what was not finite, and would never be rid of it.
+        if not known or self.nonfinite:
+            # Running statistics may have taken in what is not finite, and never be rid of it.
             for buffer, before in zip(self.objective.buffers(), buffers, strict=True):
                 buffer.copy_(before)
         self.step += 1
@@ -260,8 +242,12 @@ class Trainer:
         named = {f"loss/{name}": term for name, term in zip(names, terms, strict=True)}
         return {"loss": loss, "lr": lr, "gradient_norm": gradient_norm, **named}
 
-    def _gradients(self, batches: _OneAhead) -> tuple[torch.Tensor, list[str]]:
-        """Leave the step's gradients in the parameters; its loss and terms, and their names."""
+    def _gradients(self, batches: OneAhead) -> tuple[torch.Tensor, list[str]]:
+        """Leave the step's gradients in the parameters.
+
+        Returns:
+            What `_mean_of_known` makes of its batches, and the names of the terms.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         accumulate = self.recipe.train.accumulate
         said: list[torch.Tensor] = []
@@ -272,10 +258,10 @@ class Trainer:
                 loss, terms = self.objective(batch.image_BCZYX, batch.target_BCZYX, batch.mask)
                 self.scaler.scale(loss / accumulate).backward()
             names = list(terms)
-            said.append(torch.stack([loss.detach(), *(terms[name].to(loss) for name in names)]))
+            said.append(_said(batch, loss, terms))
             # The device is busy now, and has work for as long as the next batch takes to describe.
             batches.prepare()
-        return mean_over_processes(torch.stack(said).mean(0)), names
+        return _mean_of_known(said), names
 
     def _local(self) -> AbstractContextManager[None]:
         """Gradients inside stay with this process."""
@@ -322,21 +308,16 @@ class Trainer:
         """Which sample of the step makes its loss so, tried one by one."""
         found = None
         harmless = False
-        for indices in self._indices():
-            for index in indices:
-                request = (self.step, [index])
-                (batch,) = self._prepared(samples, [request])
-                loss, _ = self.loss(self.forward(batch.image_BCZYX), batch.target_BCZYX, batch.mask)
-                harmless = harmless or math.isfinite(loss.item())
-                if found is None and not math.isfinite(loss.item()):
-                    (place,) = samples.places(self._random(self.step, [index]))
-                    found = f"its sample {index} ({place}) alone makes it so"
+        for index in chain.from_iterable(self.feed.indices()):
+            batch = self.feed.sample(samples, self.step, index)
+            loss, _ = self.loss(self.forward(batch.image_BCZYX), batch.target_BCZYX, batch.mask)
+            harmless = harmless or math.isfinite(loss.item())
+            if found is None and not math.isfinite(loss.item()):
+                place = self.feed.place(samples, self.step, index)
+                found = f"its sample {index} ({place}) alone makes it so"
         if not agreed(harmless) and self.global_batch > 1:
             return "every sample of it alone makes it so, so the weights have gone astray"
         return first_said(found) or "no sample of it alone makes it so"
-
-    def _random(self, step: int, indices: Sequence[int]) -> SampleRandom:
-        return SampleRandom(self.recipe.seed, step, indices, self.device)
 
     @contextmanager
     def _minding_memory(self, when: str) -> Iterator[None]:
@@ -380,30 +361,27 @@ class Trainer:
         self.between_steps = whole
 
     def validate(self, samples: Samples) -> dict[str, float]:
-        """The loss and its terms over samples that are always the same, not augmented."""
+        """The loss and its terms over samples that are always the same, not augmented.
+
+        They are NaN where nothing of these samples is known.
+        """
         said: list[torch.Tensor] = []
         names: list[str] = []
-        # Steps below 0, so that training never sees these very samples.
-        requests = (
-            (-1 - number, self._indices()[0])
-            for number in range(self.recipe.train.validation.batches)
-        )
         when = f"in the validation after step {self.step}"
-        prepared = self._prepared(samples, requests, augmented=False)
+        prepared = self.feed.validation(samples)
         with self._minding_memory(when), self.predicting(), closing(prepared):
             for batch in prepared:
                 loss, terms = self.loss(
                     self.forward(batch.image_BCZYX), batch.target_BCZYX, batch.mask
                 )
                 names = list(terms)
-                said.append(torch.stack([loss, *(terms[name].to(loss) for name in names)]))
-        mean = mean_over_processes(torch.stack(said).mean(0)).tolist()
-        return dict(zip(["loss", *names], mean, strict=True))
+                said.append(_said(batch, loss, terms))
+        _, *means = _mean_of_known(said).tolist()
+        return dict(zip(["loss", *names], means, strict=True))
 
     def preview(self, samples: Samples) -> Preview:
         """What the network makes of the first sample of the step before this one."""
-        request = (max(0, self.step - 1), [0])
-        (batch,) = self._prepared(samples, [request])
+        batch = self.feed.sample(samples, max(0, self.step - 1), 0)
         with self.predicting():
             logits_CZYX = self.forward(batch.image_BCZYX)[0]
         channels = self.recipe.target.channels
@@ -414,32 +392,6 @@ class Trainer:
             prediction_CZYX=activated(logits_CZYX, channels).float().cpu().numpy(),
             channels=tuple(channels),
         )
-
-
-@frozen
-class _Prepared:
-    """A batch, ready for the network."""
-
-    image_BCZYX: torch.Tensor
-    target_BCZYX: torch.Tensor
-    mask: torch.Tensor
-
-
-class _OneAhead:
-    """An iterator whose next item can be made before it is asked for."""
-
-    def __init__(self, items: Iterator[_Prepared]) -> None:
-        self._items = items
-        self._next: _Prepared | None = None
-
-    def prepare(self) -> None:
-        """Make the next item now, if there is one."""
-        self._next = next(self._items, None)
-
-    def __next__(self) -> _Prepared:
-        item = self._next or next(self._items)
-        self._next = None
-        return item
 
 
 class _Objective(nn.Module):
@@ -457,6 +409,25 @@ class _Objective(nn.Module):
             self.network(image), target, mask
         )
         return result
+
+
+def _said(batch: Prepared, loss: torch.Tensor, terms: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Whether anything of a batch is known, its loss, and the terms of that."""
+    known = batch.mask.any().to(loss)
+    return torch.stack([known, loss.detach(), *(term.to(loss) for term in terms.values())])
+
+
+def _mean_of_known(said: list[torch.Tensor]) -> torch.Tensor:
+    """The share of batches of which anything is known, and the means over these of their numbers.
+
+    Losses count what is known over the batches of all processes at a time. So these are batches of
+    which any process knows anything, and there the mean over processes is that of the whole batch.
+    """
+    rows = mean_over_processes(torch.stack(said))
+    known = rows[:, :1] > 0
+    count = known.sum(0)
+    means = torch.where(known, rows[:, 1:], 0).sum(0) / count
+    return torch.cat([count / len(said), means])
 
 
 def _shared(objective: _Objective, device: torch.device) -> nn.Module:

@@ -18,6 +18,7 @@ from neurokit.samples.sources import hold
 
 CPU = torch.device("cpu")
 SHAPE = (3, 5, 4)
+PATCH = (2, 3, 3)
 Array = NDArray[Any]
 
 
@@ -42,7 +43,7 @@ def _volume(image: Any, labels: Any) -> Volume:
 def test_arrays_in_memory_are_shared(image_type: str, label_type: str) -> None:
     image = np.arange(60).reshape(SHAPE).astype(image_type)
     labels = np.arange(-1, 59).reshape(SHAPE).astype(label_type)
-    held = hold(_volume(image, labels), CPU)
+    held = hold(_volume(image, labels), PATCH, CPU)
     assert held.image.data_ptr() == image.ctypes.data
     assert held.labels.data_ptr() == labels.ctypes.data
     assert held.image.dtype == getattr(torch, image_type)
@@ -54,7 +55,7 @@ def test_what_cannot_be_shared_is_copied_without_a_warning() -> None:
     labels.flags.writeable = False
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        held = hold(_volume(image, labels), CPU)
+        held = hold(_volume(image, labels), PATCH, CPU)
     assert held.image.shape == SHAPE
     assert held.labels.data_ptr() != labels.ctypes.data
 
@@ -75,7 +76,7 @@ def test_labels_take_as_few_bits_as_they_need(largest: int, stored: str, held: t
     labels = np.zeros(SHAPE, stored)
     labels[1, 2, 3] = largest
     labels[0, 0, 0] = 7
-    kept = hold(_volume(np.zeros(SHAPE, np.uint8), Elsewhere(labels)), CPU).labels
+    kept = hold(_volume(np.zeros(SHAPE, np.uint8), Elsewhere(labels)), PATCH, CPU).labels
     assert kept.dtype == held
     # An id beyond 32 bits makes all be renamed, in their order.
     renamed = largest > 2**31 - 1
@@ -88,7 +89,7 @@ def test_labels_take_as_few_bits_as_they_need(largest: int, stored: str, held: t
 def test_ids_below_0_are_ignored(dtype: str) -> None:
     labels = np.array([-300, -2, -1, 0, 5, 6], dtype).reshape(1, 2, 3)
     before = labels.copy()
-    held = hold(_volume(np.zeros((1, 2, 3), np.uint8), labels), CPU)
+    held = hold(_volume(np.zeros((1, 2, 3), np.uint8), labels), PATCH, CPU)
     assert held.labels.ravel().tolist() == [-1, -1, -1, 0, 5, 6]
     np.testing.assert_array_equal(labels, before)
 
@@ -100,7 +101,7 @@ def test_files_are_read_by_slabs(monkeypatch: pytest.MonkeyPatch, sections: int)
     image = random.integers(0, 5000, (7, 4, 5)).astype(np.int64)
     monkeypatch.setattr(ids, "_SLAB_BYTES", sections * 4 * 5 * 8)
     assert max(slab.stop - slab.start for slab in ids.slabs(labels)) == sections
-    held = hold(_volume(Elsewhere(image), Elsewhere(labels)), CPU)
+    held = hold(_volume(Elsewhere(image), Elsewhere(labels)), PATCH, CPU)
     np.testing.assert_array_equal(held.image, image.astype(np.float32))
     numbers = {id_: n for n, id_ in enumerate(sorted(set(labels[labels > 0].tolist())), 1)}
     expected = np.vectorize(lambda id_: numbers.get(id_, -1 if id_ < 0 else 0))(labels)

@@ -242,7 +242,8 @@ def test_threads_read_no_more_than_patches() -> None:
     image, labels = (Watched(array) for array in _arrays(0))
     samples = Samples([_volume(image, labels)], (3, 9, 8), (2, 7, 5), CPU, 0)
     assert not image.reads
-    assert [shape for _, shape in labels.reads] == [(23, 17)]
+    # Once up to the first object, and once for what is known.
+    assert [shape for _, shape in labels.reads] == [(5, 23, 17)] * 2
     labels.reads.clear()
     _batches(samples, 10)
     for watched in (image, labels):

@@ -9,8 +9,9 @@ from math import prod
 import torch
 from attrs import frozen
 
+from neurokit.samples.known import Known
 from neurokit.samples.memory import free_memory
-from neurokit.samples.places import Place, Size
+from neurokit.samples.places import Place, Size, window
 from neurokit.samples.reading import read_ahead
 from neurokit.samples.sources import Patch, Source, Streamed, sources_of
 from neurokit.sampling import Batch, SampleRandom
@@ -40,6 +41,10 @@ class Samples:
     Volumes are mirrored outwards by `pad` (without repeating the edge), image and labels alike,
     so that tissue near a border is seen with the context that inference gives it.
 
+    Where labels say of voxels that they are to be ignored (-1), a patch in which too little is
+    known to learn from gives way to one of the same volume that is drawn around a block where
+    something is.
+
     Volumes that fit are held on the device, the image as it is stored and labels in 16 or 32
     bits; the others are streamed: their patches are read from the files. Ids beyond 32 bits are
     renamed, for a streamed volume in each patch by itself; ids below 0 become -1.
@@ -68,7 +73,7 @@ class Samples:
         self.voxel_size_nm = volumes[0].voxel_size_nm
         self._device = device
         memory = free_memory(device) / 2 if memory_gib is None else memory_gib * 2**30
-        self._sources = sources_of(volumes, device, memory)
+        self._sources = sources_of(volumes, patch_size, device, memory)
         counts = [float(prod(self._positions(source))) for source in self._sources]
         self._shares = torch.tensor(counts, dtype=torch.float64).cumsum(0) / sum(counts)
 
@@ -76,6 +81,11 @@ class Samples:
     def streamed(self) -> tuple[str, ...]:
         """The names of the volumes that are read from files as training goes on."""
         return tuple(each.name for each in self._sources if isinstance(each, Streamed))
+
+    @property
+    def known(self) -> dict[str, Known | None]:
+        """Where the labels of each volume are known, by its name; None where they all are."""
+        return {each.name: each.known for each in self._sources}
 
     def batches(
         self, seed: int, requests: Iterable[tuple[int, Sequence[int]]]
@@ -118,8 +128,17 @@ class Samples:
         return [Place(cut.source.name, cut.corner) for cut in cuts]
 
     def _drawn(self, random: SampleRandom) -> tuple[SampleRandom, list[_Cut]]:
-        """The streams, four draws further on, and what these draws chose."""
-        return random, [self._cut(row) for row in random.on_cpu().uniform(0.0, 1.0, 4).double()]
+        """The streams, four draws further on, and what these draws chose.
+
+        Those of samples that are drawn a second time are four more draws further on.
+        """
+        cuts = [self._cut(row) for row in random.on_cpu().uniform(0.0, 1.0, 4).double()]
+        for sample, cut in enumerate(cuts):
+            known = cut.source.known
+            if known is not None and not known.within(self._box(cut)):
+                (draws,) = random.on_cpu().of([sample]).uniform(0.0, 1.0, 4).tolist()
+                cuts[sample] = _Cut(cut.source, known.corner(draws, self.pad) or cut.corner)
+        return random, cuts
 
     def _cut(self, draws: torch.Tensor) -> _Cut:
         chosen = int(torch.searchsorted(self._shares, draws[0], right=True))
@@ -129,6 +148,10 @@ class Samples:
             for draw, count, pad in zip(draws[1:], self._positions(source), self.pad, strict=True)
         ]
         return _Cut(source, (corner[0], corner[1], corner[2]))
+
+    def _box(self, cut: _Cut) -> tuple[slice, slice, slice]:
+        """The voxels of the volume that a sample is made of."""
+        return window(cut.corner, self.patch_size, cut.source.shape).box
 
     def _positions(self, source: Source) -> list[int]:
         """How many corners a patch may have along each axis of the padded volume."""

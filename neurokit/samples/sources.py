@@ -12,8 +12,9 @@ import torch
 from attrs import frozen
 from numpy.typing import NDArray
 
-from neurokit.errors import NeurokitError
 from neurokit.samples.ids import slabs, small_ids, small_volume
+from neurokit.samples.known import Known, known_of
+from neurokit.samples.objects import has_object, no_object
 from neurokit.samples.places import Size, window
 from neurokit.volumes import ArrayLike, Volume
 
@@ -41,12 +42,14 @@ class Source(ABC):
     Attributes:
         name, shape: of the volume.
         low, scale: grey value g becomes (g - low) / scale.
+        known: where its labels are known; None where they are everywhere.
     """
 
     name: str
     shape: Size
     low: float
     scale: float
+    known: Known | None
 
     @abstractmethod
     def patch(self, corner: Size, size: Size) -> Patch:
@@ -99,7 +102,9 @@ class Streamed(Source):
         return Patch(_fetchable(image, self.device), _fetchable(labels, self.device))
 
 
-def sources_of(volumes: Sequence[Volume], device: torch.device, memory: float) -> list[Source]:
+def sources_of(
+    volumes: Sequence[Volume], patch_size: Size, device: torch.device, memory: float
+) -> list[Source]:
     """Each volume held on the device while all that are fit into `memory` bytes, else streamed.
 
     Raises:
@@ -110,13 +115,13 @@ def sources_of(volumes: Sequence[Volume], device: torch.device, memory: float) -
         taken = _bytes_to_hold(volume, device)
         if taken <= memory:
             memory -= taken
-            sources.append(hold(volume, device))
+            sources.append(hold(volume, patch_size, device))
         else:
-            sources.append(stream(volume, device))
+            sources.append(stream(volume, patch_size, device))
     return sources
 
 
-def hold(volume: Volume, device: torch.device) -> Held:
+def hold(volume: Volume, patch_size: Size, device: torch.device) -> Held:
     """The volume on the device; without a copy where it lies in its memory as it is needed.
 
     Raises:
@@ -125,43 +130,38 @@ def hold(volume: Volume, device: torch.device) -> Held:
     assert volume.labels is not None
     labels = small_volume(volume.labels)
     if labels.max() <= 0:
-        raise _no_object(volume)
+        raise no_object(volume, "training")
     return Held(
         name=volume.name,
         shape=volume.shape,
         **_scaling(volume),
+        known=known_of(labels, patch_size),
         image=_held_image(volume.image, device),
         labels=torch.from_numpy(_owned(labels)).to(device),
     )
 
 
-def stream(volume: Volume, device: torch.device) -> Streamed:
+def stream(volume: Volume, patch_size: Size, device: torch.device) -> Streamed:
     """The volume where it is.
 
-    Labels are looked through, by sections, up to the first object: all of them only where there
-    is none. An image of another type than uint8 is read once for its extremes.
+    Labels whose type has numbers below 0 are read once, to know where they are known; others up to
+    the first object. An image of another type than uint8 is read once for its extremes.
 
     Raises:
         NeurokitError: the labels hold no object, or part of a file is damaged.
     """
     labels = volume.labels
     assert labels is not None
-    if not any((labels[z] > 0).any() for z in range(volume.shape[0])):
-        raise _no_object(volume)
+    if not has_object(labels):
+        raise no_object(volume, "training")
     return Streamed(
         name=volume.name,
         shape=volume.shape,
         **_scaling(volume),
+        known=known_of(labels, patch_size),
         image=volume.image,
         labels=labels,
         device=device,
-    )
-
-
-def _no_object(volume: Volume) -> NeurokitError:
-    return NeurokitError(
-        f"the labels of the training volume '{volume.name}' hold no object, only background (0) "
-        f"or what is to be ignored (-1)"
     )
 
 

@@ -14,6 +14,7 @@ from neurokit.errors import NeurokitError
 from neurokit.progress import track
 from neurokit.run_folder import Run
 from neurokit.samples import Samples
+from neurokit.stages.labels import tell_of_known, warn_of_unlearnt
 from neurokit.stages.prepare import prepare
 from neurokit.stages.validate import Validation
 from neurokit.stopping import StopRequested, noted_signal, noting_interrupts
@@ -58,7 +59,7 @@ def train(
         try:
             _epochs(run, trainer, prepared, validation, watched)
         except RuntimeError as error:
-            if trainer.world.size > 1 and lost_another(error):
+            if trainer.feed.world.size > 1 and lost_another(error):
                 time.sleep(_SECONDS_TO_BE_HEARD)
                 raise NeurokitError(
                     "another process of this training is gone; its own error says why"
@@ -111,6 +112,10 @@ def _epochs(
         memory_gib=settings.volume_memory_gib,
     )
     validation = Validation(run, held_out, watched, trainer) if held_out else None
+    tell_of_known(run, samples, "training")
+    warn_of_unlearnt(run, samples)
+    if validation is not None:
+        tell_of_known(run, validation.samples, "validation")
     left = trainer.total_steps - trainer.step
     log.info("training from step %d to %d", trainer.step, trainer.total_steps)
     try:
@@ -143,13 +148,13 @@ def _close_epoch(run: Run, trainer: Trainer, epoch: int) -> float:
     """Save, keep the epoch's checkpoint if it is among the best; the epoch's loss."""
     settings = run.recipe.train
     trainer.between_steps = False
-    # Without any finite step it is as bad as can be.
+    # Without any step that has one it is as bad as can be, and none of the best.
     loss = trainer.epoch_loss / trainer.epoch_steps if trainer.epoch_steps else math.inf
     trainer.epoch_loss, trainer.epoch_steps = 0.0, 0
     log.info("epoch %d of %d: loss %.4f", epoch, settings.epochs, loss)
     name = f"epoch={epoch:03d}-train_loss_total_epoch={loss:.4f}.ckpt"
     before = trainer.best
-    ranked = sorted([*trainer.best, (loss, name)])
+    ranked = sorted([*trainer.best, *([(loss, name)] if math.isfinite(loss) else [])])
     displaced = ranked[settings.keep_best :]
     trainer.best = ranked[: settings.keep_best]
     if trainer.nonfinite:
@@ -198,10 +203,16 @@ def _tell_of_epoch(
     validation: Validation | None,
 ) -> None:
     settings = run.recipe.train
-    scalars = {"loss": loss}
-    if validation is not None:
-        scalars |= validation.scalars(trainer, epoch)
-        log.info("epoch %d: %s", epoch, ", ".join(f"{k} {v:.4f}" for k, v in scalars.items()))
+    if trainer.unknown:
+        run.warn(
+            f"{trainer.unknown} of the {settings.steps_per_epoch} steps of epoch {epoch} changed "
+            f"no weight: nothing is known of their samples"
+        )
+        trainer.unknown = 0
+    found = {} if validation is None else validation.scalars(trainer, epoch)
+    if found:
+        log.info("epoch %d: %s", epoch, ", ".join(f"{k} {v:.4f}" for k, v in found.items()))
+    scalars = {"loss": loss, **found}
     run.hooks.hook.epoch(run=run, epoch=epoch, epochs=settings.epochs, scalars=scalars)
     pictured = settings.preview_every_epochs
     if run.leads and pictured and (epoch == 1 or epoch % pictured == 0):
