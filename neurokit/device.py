@@ -12,10 +12,17 @@ import torch
 from torch import nn
 
 from neurokit.distributed import world
-from neurokit.errors import NeurokitError, first_line
+from neurokit.errors import NeurokitError, RecipeError, first_line
 from neurokit.schema import System
 
 log = logging.getLogger("neurokit")
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+"""The types that networks compute in, by name."""
 
 
 def choose_device(system: System) -> torch.device:
@@ -39,8 +46,8 @@ def choose_device(system: System) -> torch.device:
     except RuntimeError:
         device = torch.device("meta")
     if device.type != "cuda":
-        raise NeurokitError(
-            f"system.device is {system.device!r}; it must be auto, cpu, cuda or cuda:<number>"
+        raise RecipeError(
+            [f"system.device is {system.device!r}; it must be auto, cpu, cuda or cuda:<number>"]
         )
     if (device.index or 0) >= visible:
         raise NeurokitError(
@@ -71,19 +78,39 @@ def processes_wanted(system: System) -> int:
     return torch.cuda.device_count() if system.num_gpus == "all" else system.num_gpus
 
 
-def choose_precision(system: System, device: torch.device) -> torch.dtype:
-    """The type in which convolutions are computed; weights and losses stay float32."""
+def choose_precision(
+    system: System, device: torch.device, made_in: str | None = None
+) -> torch.dtype:
+    """The type in which convolutions are computed; weights and losses stay float32.
+
+    Args:
+        system: of the recipe.
+        device: that computes.
+        made_in: what a trained network computed in before, which "auto" then means, unless the
+            device only emulates it; None of a new network, or where it is not known.
+    """
     if system.precision != "auto":
-        named = {
-            "bfloat16": torch.bfloat16,
-            "float16": torch.float16,
-            "float32": torch.float32,
-        }
-        return named[system.precision]
+        return PRECISIONS[system.precision]
+    if made_in is not None and _is_native(PRECISIONS[made_in], device):
+        return PRECISIONS[made_in]
+    if device.type == "cuda":
+        return torch.bfloat16 if _is_native(torch.bfloat16, device) else torch.float16
+    return torch.bfloat16 if _bfloat16_wins_on_cpu() else torch.float32
+
+
+def _is_native(precision: torch.dtype, device: torch.device) -> bool:
+    """Whether a device computes in a type by itself: in others it is slow."""
+    if precision == torch.float32:
+        return True
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if native else torch.float16
-    return torch.bfloat16 if _bfloat16_wins_on_cpu() else torch.float32
+        return native or precision == torch.float16
+    return precision == torch.bfloat16 and torch.cpu._is_avx512_bf16_supported()
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """A type as recipes and files call it."""
+    return str(precision).removeprefix("torch.")
 
 
 @cache
@@ -92,8 +119,8 @@ def _bfloat16_wins_on_cpu() -> bool:
 
     A tenth less is asked for, so that the choice does not hang on noise.
     """
-    if not torch.cpu._is_avx512_bf16_supported():
-        return False  # it would be emulated
+    if not _is_native(torch.bfloat16, torch.device("cpu")):
+        return False
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(1, 16, 8, 48, 48, generator=generator)
     weight = torch.rand(16, 16, 3, 3, 3, generator=generator, requires_grad=True)

@@ -36,8 +36,9 @@ class System:
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = param(
         "auto",
-        help="of the network; auto is bfloat16 on GPUs that have it, else float16 there, and "
-        "bfloat16 on CPUs where a short trial finds it faster than float32",
+        help="of the network; auto is that of a trained network where the device has it; else "
+        "bfloat16 on GPUs that have it, float16 on others, and bfloat16 on CPUs where a short "
+        "trial finds it faster than float32",
     )
     compile: bool | Literal["auto"] = param(
         "auto", help="fuse the network's operations with torch.compile; auto does so on GPUs"

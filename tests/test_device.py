@@ -12,6 +12,7 @@ from torch import nn
 
 from neurokit import NeurokitError
 from neurokit.device import (
+    PRECISIONS,
     MixedPrecision,
     channels_last,
     choose_device,
@@ -187,6 +188,31 @@ def test_precision_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("neurokit.device._bfloat16_wins_on_cpu", lambda wins=wins: wins)
         assert choose_precision(System(), CPU) == expected
         assert choose_precision(System(precision="float16"), CPU) == torch.float16
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_trained_network_keeps_its_precision_where_that_is_native(
+    monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    # Its own trial of the CPU would say the contrary.
+    monkeypatch.setattr("neurokit.device._bfloat16_wins_on_cpu", lambda: not native)
+
+    def chosen(made_in: str, device: torch.device) -> torch.dtype:
+        return choose_precision(System(), device, made_in)
+
+    assert [chosen("float32", device) for device in (CPU, GPU)] == [torch.float32] * 2
+    assert chosen("float16", GPU) == torch.float16
+    assert chosen("bfloat16", GPU) == (torch.bfloat16 if native else torch.float16)
+    # No CPU computes in float16: it does as it would with a new network.
+    own = torch.float32 if native else torch.bfloat16
+    assert chosen("float16", CPU) == own
+    assert chosen("bfloat16", CPU) == torch.bfloat16
+    asked = System(precision="float32")
+    for made_in in PRECISIONS:
+        assert choose_precision(asked, GPU, made_in) == torch.float32
+        assert choose_precision(asked, CPU, made_in) == torch.float32
 
 
 def test_compiling_is_for_gpus_unless_it_is_asked_for() -> None:

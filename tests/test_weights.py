@@ -10,6 +10,7 @@ import re
 import struct
 import sys
 import tomllib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,98 @@ def test_voxels_of_another_size_are_warned_of(exported: Exported) -> None:
         )
         is None
     )
+
+
+# Precision
+
+
+def test_the_precision_travels(outcome: Outcome, exported: Exported) -> None:
+    assert metadata(exported.weights)["precision"] == "float32"
+    assert "\n| computes in | float32 |\n" in exported.card.read_text()
+    assert load(exported.weights).precision == load(outcome.checkpoint).precision == "float32"
+    # One that was exported before.
+    older = changed(exported.weights, Path("older.safetensors"), precision=None)
+    assert load(older).precision is None
+    assert load(older).fingerprint == load(exported.weights).fingerprint
+    assert [load(path.stem).precision for path in SHIPPED] == [None, None]
+
+
+def test_auto_is_the_precision_that_it_was_made_in(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr("neurokit.device._bfloat16_wins_on_cpu", lambda: True)
+    auto = [*OVERRIDES, "system.precision=auto"]
+
+    def tested(name: str, *overrides: str) -> tuple[str, np.ndarray[Any, Any]]:
+        recipe = load_recipe("tiny.toml", [*auto, *overrides])
+        done = execute(recipe, "test", checkpoint=name, outputs=Path("auto"))
+        file = done.folder / "results_step=3" / "test_im_prediction.h5"
+        with h5py.File(file) as opened:
+            return opened["main"].attrs["precision"], stored(file)
+
+    half = changed(exported.weights, Path("half.safetensors"), precision="bfloat16")
+    unknown = changed(exported.weights, Path("unknown.safetensors"), precision=None)
+    names = [str(exported.weights), str(half), str(unknown)]
+    found = {name: tested(name) for name in names}
+    assert [found[name][0] for name in names] == ["float32", "bfloat16", "bfloat16"]
+    full, half_ZYX = (found[name][1] for name in names[:2])
+    assert not np.array_equal(full, half_ZYX)
+    assert np.abs(full.astype(float) - half_ZYX).max() < 0.1
+    asked, asked_ZYX = tested(str(half), "system.precision=float32")
+    assert asked == "float32"
+    assert np.array_equal(asked_ZYX, full)
+
+
+def test_the_precision_of_the_test_is_exported() -> None:
+    """It is the one that the scores are of, also where the training computed in another."""
+    recipe = load_recipe("tiny.toml", [*OVERRIDES, "train.steps_per_epoch=1"])
+    trained = execute(recipe, "train", outputs=Path("half"))
+    assert load(trained.folder).precision == "float32"
+    half = load_recipe("tiny.toml", [*OVERRIDES, "system.precision=bfloat16"])
+    execute(half, "test", resume=trained.folder)
+    written = export(trained.folder, Path("tested.safetensors"))
+    assert load(written.weights).precision == "bfloat16"
+    assert "\n| computes in | bfloat16 |\n" in written.card.read_text()
+    next(trained.folder.glob("results_step=1/test_im_prediction.h5")).unlink()
+    assert (
+        load(export(trained.folder, Path("as_trained.safetensors")).weights).precision == "float32"
+    )
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_precision_that_is_only_emulated_is_warned_of(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    half = changed(exported.weights, Path("emulated.safetensors"), precision="bfloat16")
+    line = (
+        "the network emulated.safetensors was made in bfloat16, which the CPU only emulates, and "
+        "computes in float32 here: scores may differ in their last digits"
+    )
+    auto = ["check", "tiny.toml", *OVERRIDES, "system.precision=auto", "--checkpoint", str(half)]
+    expected = "" if native else f"warning: {line}\n"
+    chosen = (
+        "warning: the recipe has no [data.validation], and settings are chosen on [data.test]: "
+        "scores on it are then no test\n"
+    )
+    for mode, first in (("test", ""), ("tune", chosen)):
+        checked = CliRunner().invoke(
+            main, [*auto, "tune.space.decoder.threshold={low=0,high=1}", "--mode", mode]
+        )
+        assert (checked.exit_code, checked.stderr) == (0, first + expected)
+    # A training only starts from it, and nothing is to be said where a precision is asked for.
+    for other in (["--mode", "all"], ["--mode", "test", "system.precision=float32"]):
+        checked = CliRunner().invoke(main, [*auto, *other])
+        assert (checked.exit_code, checked.stderr) == (0, "")
+    recipe = load_recipe("tiny.toml", [*OVERRIDES, "system.precision=auto"])
+    done = execute(recipe, "test", checkpoint=half, outputs=Path("emulated"))
+    assert done.warnings == (() if native else (line,))
+    image_ZYX = np.zeros((4, 32, 32), np.uint8)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        neurokit.segment(image_ZYX, weights=half, voxel_size_nm=(30, 6, 6), device="cpu")
+    assert [str(each.message) for each in caught] == ([] if native else [line])
 
 
 # The card
@@ -557,6 +650,9 @@ def test_what_is_not_ours(exported: Exported) -> None:
         assert error_of(changed(exported.weights, path, **{key: value})).startswith(head)
     assert error_of(changed(exported.weights, path, channels="[" * 100_000)) == (
         f"{head}it is nested without end; get it again"
+    )
+    assert error_of(changed(exported.weights, path, precision="int8")) == (
+        f"{head}precision 'int8' is none of float32, bfloat16, float16; get it again"
     )
     long = error_of(changed(exported.weights, path, step="x" * 1000))
     assert long == f"{head}step {'x' * 40!r} is no number of steps; get it again"

@@ -51,10 +51,10 @@ class ProgressBar:
 
     @hookimpl
     def stage_finished(self, stage: str, seconds: float, reused: bool) -> None:
+        # The last step's numbers go with the bar: here they would pass for those of the stage.
         self._close()
         taken = "unchanged, kept" if reused else f"done in {duration(seconds)}"
-        note = f"  {self._note}" if self._note else ""
-        self._say(f"{stage}: {taken}{note}")
+        self._say(f"{stage}: {taken}")
 
     @hookimpl
     def warning(self, message: str) -> None:
@@ -79,9 +79,12 @@ class ProgressBar:
 
 
 def _numbers(scalars: dict[str, float]) -> str:
-    """What a step says, in words; the most telling first."""
+    """What a step says, in words; the most telling first.
+
+    Its loss is that of one batch, and "loss" alone, in the lines of epochs, the mean of theirs.
+    """
     words = {
-        "loss": "loss {:.4f}",
+        "loss": "step loss {:.4f}",
         "lr": "lr {:.1e}",
         "steps_per_second": "{:.2f} steps/s",
         "voxels_per_second": "{:.2f} Mvoxel/s",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from neurokit.occupied import in_turn
 from neurokit.prediction import DATASET, Prediction
 from neurokit.recipe import fingerprint, to_table
 from neurokit.run_folder import Run
@@ -27,7 +28,7 @@ def decode(
         source: fingerprint of what the prediction was made from.
         out: an HDF5 file, kept if it is there already and was made from the same.
     """
-    with run.stage("decode") as stage:
+    with run.stage("decode") as stage, in_turn(out):
         stage.reused = not segment(run.recipe, weights, volume, prediction, source, out)
         if not stage.reused:
             run.written(out)

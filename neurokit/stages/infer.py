@@ -6,15 +6,17 @@ from pathlib import Path
 
 import h5py
 
+from neurokit.atomic import cannot_write
 from neurokit.device import (
     MixedPrecision,
     channels_last,
     choose_device,
     choose_precision,
+    precision_name,
     use_threads,
     wants_compiling,
 )
-from neurokit.errors import NeurokitError
+from neurokit.occupied import in_turn
 from neurokit.prediction import DATASET, Prediction
 from neurokit.recipe import fingerprint, to_table
 from neurokit.run_folder import Run
@@ -30,7 +32,8 @@ def infer(run: Run, weights: Weights, volume: Volume, out: Path) -> Prediction:
     A file that is there already is kept if weights, network, inferer and volume are those it was
     made with.
     """
-    with run.stage("infer") as stage:
+    # A test and a search may want the same.
+    with run.stage("infer") as stage, in_turn(out):
         stage.reused = not predict(run.recipe, weights, volume, out)
         if not stage.reused:
             run.written(out)
@@ -61,9 +64,10 @@ def predict(method: Recipe | Method, weights: Weights, volume: Volume, out: Path
     channels = method.target.channels
     network = method.model.build(1, channels)
     weights.restore(network)
+    precision = choose_precision(method.system, device, weights.precision)
     forward = MixedPrecision(
         channels_last(network.to(device)),
-        choose_precision(method.system, device),
+        precision,
         compiled=wants_compiling(method.system, device),
     )
     # Under its final name stands only what can be told from stale results.
@@ -75,12 +79,10 @@ def predict(method: Recipe | Method, weights: Weights, volume: Volume, out: Path
             file[DATASET].attrs["checkpoint"] = weights.name
             file[DATASET].attrs["step"] = weights.step
             file[DATASET].attrs["volume"] = volume.name
+            file[DATASET].attrs["precision"] = precision_name(precision)
         unfinished.replace(out)
     except OSError as error:
-        raise NeurokitError(
-            f"cannot write {out}: {error.strerror or error}; free some space or choose another "
-            f"place"
-        ) from error
+        raise cannot_write(out, error) from error
     finally:
         unfinished.unlink(missing_ok=True)
     return True

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from neurokit.distributed import agreed
 from neurokit.errors import NeurokitError
 from neurokit.kinds import Target
+from neurokit.occupied import in_turn
 from neurokit.recipe import fingerprint, to_table
 from neurokit.registry import installed
 from neurokit.run_folder import Run
 from neurokit.stages.reuse import stored_fingerprint
-from neurokit.tuning.locks import taking_turns
 from neurokit.volumes import Volume, open_array, write_array
 
 log = logging.getLogger("neurokit")
@@ -43,9 +43,7 @@ def prepare(run: Run, volumes: Sequence[Volume]) -> list[Volume]:
             key = fingerprint(origin, to_table(target), volume.fingerprint)
             file = run.folder.parent / "prepared" / f"{volume.name}-{key}.h5"
             if run.leads:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                # Runs of one recipe may start at once.
-                with taking_turns(file.with_name(f".{file.name}.lock"), stops=True):
+                with in_turn(file):  # runs of one recipe may start at once
                     stage.reused &= not _write(file, key, target, volume)
             # The other processes read what this one has written, after it has.
             agreed(True)

@@ -87,6 +87,7 @@ def rendered(card: Card) -> str:
                 ("network", f"`{network}`, {card.parameters:,} numbers"),
                 ("trained on voxels of", _lengths(header.voxel_size_nm)),
                 ("trained for", f"{header.step:,} steps"),
+                ("computes in", header.precision or "unknown"),
                 ("licence of the weights", header.licence or "not stated; ask who made them"),
                 ("file", f"`{card.file}`, {len(card.content):,} bytes"),
                 ("SHA-256", f"`{hashlib.sha256(card.content).hexdigest()}`"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
 from neurokit.atomic import write_bytes, write_text
+from neurokit.device import PRECISIONS
 from neurokit.errors import NeurokitError
 from neurokit.kinds import Dataset
 from neurokit.recipe import structure_table, to_table
@@ -16,6 +18,7 @@ from neurokit.registry import installed
 from neurokit.results import Results, all_results
 from neurokit.run_folder import environment, environment_of, run_of_checkpoint
 from neurokit.schema import Recipe
+from neurokit.volumes import open_array
 from neurokit.weights.card import Card, Part, rendered
 from neurokit.weights.file import SUFFIX, Header, packed
 from neurokit.weights.loading import load
@@ -77,6 +80,7 @@ def export(
         voxel_size_nm=_voxel_size(train) or weights.voxel_size_nm,
         step=weights.step,
         scores={each.name: each.scores for each in tested.volumes} if tested else {},
+        precision=_precision_of(weights, tested),
     )
     parts = [train, _part("validation", recipe.data.validation), _part("test", recipe.data.test)]
     table = {key: each for key, each in to_table(recipe).items() if key != "tune"}
@@ -121,6 +125,16 @@ def _recipe_of(weights: Weights, tested: Results | None) -> Recipe:
         table |= {key: after[key] for key in ("inferer", "decoder", "metrics") if key in after}
         table["data"] = table.get("data", {}) | {"test": after["data"]["test"]}
     return structure_table(table, Recipe, weights.name)
+
+
+def _precision_of(weights: Weights, tested: Results | None) -> str | None:
+    """In which the network computed what was scored; else, in which it was trained."""
+    for volume in tested.volumes if tested is not None else ():
+        with suppress(NeurokitError):  # predictions are large, and may have been removed
+            noted = str(open_array(str(volume.prediction)).attributes().get("precision"))
+            if noted in PRECISIONS:
+                return noted
+    return weights.precision
 
 
 def _versions(weights: Weights, recipe: dict[str, Any]) -> dict[str, str]:

@@ -11,6 +11,8 @@ channels          JSON: name, activation, offset (or null) and scale of each cha
 voxel_size_nm     JSON: of the volumes that it was trained on (z, y, x), or null
 step              optimizer steps done
 scores            JSON: by volume, then by metric, of a test with this decoder; empty if untested
+precision         that the network computed in, in that test or else in training: float32, bfloat16
+                  or float16; absent where it was not noted
 ================  ==================================================================================
 """
 
@@ -27,6 +29,7 @@ import tomli_w
 import torch
 from attrs import frozen
 
+from neurokit.device import PRECISIONS
 from neurokit.errors import NeurokitError
 from neurokit.recipe import to_table
 from neurokit.weights.weights import METHOD_TABLES, Method, Weights, described_channels
@@ -49,6 +52,7 @@ class Header:
         voxel_size_nm: of the volumes that it was trained on (z, y, x); None if unknown.
         step: optimizer steps done.
         scores: by volume, then by metric; empty where it was not tested.
+        precision: that it computed in, in its test, or else in its training; None if unknown.
     """
 
     title: str
@@ -57,6 +61,7 @@ class Header:
     voxel_size_nm: tuple[float, float, float] | None
     step: int
     scores: dict[str, dict[str, float]]
+    precision: str | None
 
 
 def packed(tensors: dict[str, torch.Tensor], header: Header) -> bytes:
@@ -73,6 +78,8 @@ def packed(tensors: dict[str, torch.Tensor], header: Header) -> bytes:
         "step": str(header.step),
         "scores": json.dumps(header.scores),
     }
+    if header.precision is not None:
+        metadata["precision"] = header.precision
     # The format wants each tensor alone in its memory, in the usual order.
     alone = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
     return _in_order(safetensors.torch.save(alone, metadata))
@@ -122,6 +129,7 @@ def read(path: Path, name: str) -> Weights:
             voxel_size_nm=None if size is None else _three_lengths(size),
             channels=_tables(metadata["channels"]),
             words=words,
+            precision=_precision(metadata.get("precision")),
         )
     except RecursionError as error:
         raise NeurokitError(
@@ -156,6 +164,12 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise ValueError(f"step {text[:_SHOWN]!r} is no number of steps")
     return int(text)
+
+
+def _precision(text: str | None) -> str | None:
+    if text is not None and text not in PRECISIONS:
+        raise ValueError(f"precision {text[:_SHOWN]!r} is none of {', '.join(PRECISIONS)}")
+    return text
 
 
 def _tables(text: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from torch import nn
 
 from neurokit.channels import Channel
 from neurokit.checkpoint import Checkpoint, require_fitting
+from neurokit.device import PRECISIONS, choose_precision, precision_name
 from neurokit.errors import NeurokitError
 from neurokit.kinds import Decoder, Inferer, Model, Target
 from neurokit.params import param
@@ -53,6 +54,7 @@ class Weights:
         voxel_size_nm: of the volumes that they learnt from (z, y, x); None if unknown.
         channels: as `described_channels` gives them; None in a checkpoint, whose recipe says it.
         words: how a message calls it: "the checkpoint last.ckpt", "the network phantom_demo".
+        precision: in which it computed, by name; None where that was not noted.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Weights:
     voxel_size_nm: tuple[float, float, float] | None
     channels: list[dict[str, Any]] | None
     words: str
+    precision: str | None = None
 
     @classmethod
     def of_checkpoint(cls, path: Path) -> Weights:
@@ -81,6 +84,7 @@ class Weights:
             voxel_size_nm=_trained_voxel_size(state.recipe),
             channels=None,
             words=f"the checkpoint {path}",
+            precision=state.precision if str(state.precision) in PRECISIONS else None,
         )
 
     @cached_property
@@ -152,6 +156,19 @@ class Weights:
             f"image, or expect worse"
         )
 
+    def precision_warning(self, system: System, device: torch.device) -> str | None:
+        """What to know where a device is to compute as they did before, and cannot."""
+        if self.precision is None or system.precision != "auto":
+            return None
+        here = precision_name(choose_precision(system, device, self.precision))
+        if here == self.precision:
+            return None
+        where = "the CPU" if device.type == "cpu" else device
+        return (
+            f"{self.words} was made in {self.precision}, which {where} only emulates, and computes "
+            f"in {here} here: scores may differ in their last digits"
+        )
+
     def restore(self, network: nn.Module) -> None:
         """Give a network these weights.
 
@@ -177,7 +194,11 @@ def _lengths(size: tuple[float, float, float]) -> str:
 def _trained_voxel_size(recipe: str) -> tuple[float, float, float] | None:
     """What a recipe says of its training volumes; a dataset may know better when it is opened."""
     try:
-        z, y, x = tomllib.loads(recipe)["data"]["train"]["voxel_size_nm"]
+        dataset = tomllib.loads(recipe)["data"]["train"]
+        while "voxel_size_nm" not in dataset:  # it holds other datasets, which agree on it
+            held = dataset["of"]
+            dataset = held[0] if isinstance(held, list) else held
+        z, y, x = dataset["voxel_size_nm"]
         return float(z), float(y), float(x)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
+    except (tomllib.TOMLDecodeError, KeyError, IndexError, TypeError, ValueError):
         return None
