@@ -64,6 +64,7 @@ class Specification:
 
         `scalars` holds `loss`, `lr`, `steps_per_second`, `voxels_per_second`, `memory_gib` (the
         peak, of the GPU where there is one), and the terms of the loss as `loss/<term>`.
+        Where nothing is known of a step's samples, loss and terms are NaN, and no weight changed.
         """
 
     @hookspec
@@ -72,6 +73,7 @@ class Specification:
 
         `scalars` holds its mean loss as `loss`, and, where it was validated, `validation/loss`, the
         terms of that as `validation/<term>`, and its scores as `validation/<score>`.
+        The mean is infinite where no step had a loss.
         """
 
     @hookspec
@@ -99,7 +101,10 @@ class Specification:
 
     @hookspec
     def failure(self, run: Run, error: BaseException) -> None:
-        """The run ends here, with this error."""
+        """The run ends here, with this error; of Ctrl-C and of signals it is a KeyboardInterrupt.
+
+        A scheduler that sent a signal soon kills what still runs: be quick.
+        """
 
 
 @attrs.frozen

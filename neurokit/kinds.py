@@ -271,6 +271,17 @@ class Metric(Kind):
     ) -> dict[str, float] | None:
         """What `score` gives for a segmentation made of fragments; None if it needs the voxels."""
 
+    def region(self, truth: Volume) -> tuple[slice, slice, slice]:
+        """What of a volume is scored: a slice with start and stop for each axis; all, by default.
+
+        What lies outside changes no score, and a report looks for mistakes inside.
+
+        Raises:
+            NeurokitError: such a volume cannot be scored.
+        """
+        z, y, x = truth.shape
+        return slice(0, z), slice(0, y), slice(0, x)
+
 
 KINDS: dict[str, type[Kind]] = {
     kind.kind: kind

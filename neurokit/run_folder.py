@@ -19,7 +19,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from importlib.metadata import distributions
 from pathlib import Path
@@ -33,6 +33,7 @@ from neurokit import progress
 from neurokit.atomic import write_text
 from neurokit.errors import NeurokitError
 from neurokit.hooks import hook_manager
+from neurokit.occupied import occupying
 from neurokit.recipe import load_recipe, to_toml
 from neurokit.schema import Recipe
 from neurokit.stopping import StopRequested, stop_if_asked
@@ -51,12 +52,14 @@ class Run:
         recipe: resolved.
         hooks: the plugins that listen.
         leads: whether this process writes the folder; of several that train together, the first.
+        mode: what is done in it: all, train, test or tune.
     """
 
     folder: Path
     recipe: Recipe
     hooks: pluggy.PluginManager = field(factory=lambda: hook_manager([]), repr=False)
     leads: bool = True
+    mode: str = "all"
 
     @classmethod
     def create(
@@ -109,11 +112,11 @@ class Run:
         """Keep a log, and tell the hooks of the beginning and of a failure.
 
         Raises:
-            NeurokitError: the folder cannot be written.
+            NeurokitError: the folder cannot be written, or another process does the same in it.
             Interrupted: in place of a KeyboardInterrupt.
             Preempted: a signal asked to stop.
         """
-        with self._logging():
+        with self._alone(), self._logging():
             try:
                 log.info("command: %s", " ".join(sys.argv))
                 self.hooks.hook.run_started(run=self)
@@ -121,12 +124,20 @@ class Run:
                 yield
             except BaseException as error:
                 log.error("the run ends with %s", type(error).__name__, exc_info=error)
-                self.hooks.hook.failure(run=self, error=error)
+                # Ctrl-C once more ends what hooks still do, and the run as it ended.
+                with suppress(KeyboardInterrupt):
+                    self.hooks.hook.failure(run=self, error=error)
                 if isinstance(error, StopRequested) and error.signal != "SIGINT":
                     raise Preempted(self.folder, error.signal) from error
                 if isinstance(error, KeyboardInterrupt):
                     raise Interrupted(self.folder) from error
                 raise
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Nobody else trains here meanwhile, or tests; those who search share one study."""
+        if not self.leads or self.mode == "tune":
+            return nullcontext()
+        return occupying(self.folder, "tested" if self.mode == "test" else "trained")
 
     @contextmanager
     def _logging(self) -> Iterator[None]:

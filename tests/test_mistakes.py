@@ -289,3 +289,38 @@ def test_volumes_of_two_shapes_are_refused() -> None:
         "a segmentation of shape [1, 2, 3] cannot be held against labels of shape [1, 2, 4]; "
         "both must cover the same voxels"
     )
+
+
+def _some_region(random: np.random.Generator, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """A block of at least one voxel."""
+    bounds = [sorted(random.choice(size + 1, 2, replace=False)) for size in shape]
+    return tuple(slice(int(start), int(stop)) for start, stop in bounds)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_of_a_region_what_lies_outside_does_not_count(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    shape = tuple(int(each) for each in random.integers(2, 14, 3))
+    truth = _blobs(random, shape, np.array([-1, 0, 1, 2, 3, 2**40]))  # type: ignore[arg-type]
+    segmentation = _blobs(random, shape, np.array([0, 1, 4, 70000]))  # type: ignore[arg-type]
+    region: Any = _some_region(random, shape)
+    found = find_mistakes(segmentation, truth, FLAT, region=region)
+    # Places are of the whole volume, in which all else is now no label.
+    inside_truth, inside_segmentation = np.zeros_like(truth), np.zeros_like(segmentation)
+    inside_truth[region], inside_segmentation[region] = truth[region], segmentation[region]
+    for merge in found.merges:
+        _check(merge, inside_segmentation, inside_truth, FLAT)
+    for split in found.splits:
+        _check(split, inside_truth, inside_segmentation, FLAT)
+    assert len(found.merges) == found.merged_segments
+    assert len(found.splits) == found.split_neurons
+    _check_sums(found, segmentation[region].ravel(), truth[region].ravel())
+
+
+def test_the_whole_is_a_region_too() -> None:
+    random = np.random.default_rng(4)
+    truth, segmentation = (_blobs(random, (7, 9, 8), np.arange(6)) for _ in range(2))
+    whole = find_mistakes(segmentation, truth, FLAT)
+    assert whole.merges
+    region = (slice(0, 7), slice(0, 9), slice(0, 8))
+    assert find_mistakes(segmentation, truth, FLAT, region=region) == whole

@@ -288,10 +288,11 @@ def test_settings_chosen_on_what_is_scored_are_told(folder: Path) -> None:
     best = folder / "tune" / "best.toml"
     recipe = load_recipe(str(folder / "results_step=4" / "recipe.toml"))
     best.write_text(f"{best.read_text().splitlines()[0]}\n{_decoder_of(recipe)}")
+    execute(recipe, "test", resume=folder, plugins=[Report()])
     (note,) = gathered(folder).notes
     assert note == (
-        "The scores are no test: the decoder's settings were found by a search that scored on this "
-        "very volume."
+        "The scores are no test: the decoder's settings were found by a search that scored on the "
+        "very tissue that is tested."
     )
 
 
@@ -332,7 +333,7 @@ def test_training_and_testing_on_one_volume_is_told(tmp_path: Path) -> None:
     text = TINY.replace("shape = [6, 40, 44]\nseed = 2", "shape = [8, 40, 48]\nseed = 1")
     folder = _run(tmp_path, text)
     assert gathered(folder).notes == [
-        "The scores are no test: the network was trained on the very volume that is scored."
+        "The scores are no test: the network is trained on the very tissue that is tested."
     ]
 
 

@@ -171,7 +171,8 @@ def test_a_full_disk_is_a_warning_and_told_once(
 def test_a_report_that_cannot_be_made_is_a_warning(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(folder: Path) -> Path:
+    def fails(folder: Path, *, quickly: bool) -> Path:
+        assert not quickly
         raise NeurokitError("there is no room")
 
     monkeypatch.setattr("neurokit.reporting.page.write_report", fails)

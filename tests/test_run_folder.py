@@ -16,6 +16,7 @@ import pytest
 from neurokit import NeurokitError, hookimpl, load_recipe
 from neurokit.run_folder import (
     Interrupted,
+    Preempted,
     Run,
     is_run,
     latest_run,
@@ -23,6 +24,7 @@ from neurokit.run_folder import (
     run_of_checkpoint,
 )
 from neurokit.schema import Recipe
+from neurokit.stopping import StopRequested
 
 
 class Listener:
@@ -197,3 +199,31 @@ def test_the_latest_run_of_a_recipe(tiny: Path) -> None:
     assert str(caught.value) == (
         "outputs is not the folder of a run; one lies at outputs/<name>/<time>"
     )
+
+
+class Pressed:
+    """Ctrl-C comes again while it hears of a failure."""
+
+    @hookimpl
+    def failure(self) -> None:
+        """Be interrupted."""
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), StopRequested("SIGTERM")])
+def test_ctrl_c_once_more_changes_nothing_of_how_a_run_was_stopped(
+    recipe: Recipe, error: BaseException
+) -> None:
+    run = Run.create(recipe, plugins=[Pressed()])
+    with pytest.raises(Interrupted) as caught, run.recording():
+        raise error
+    assert caught.value.folder == run.folder
+    assert isinstance(caught.value, Preempted) == isinstance(error, StopRequested)
+
+
+def test_ctrl_c_after_an_error_does_not_hide_it(recipe: Recipe) -> None:
+    run = Run.create(recipe, plugins=[Pressed()])
+    error = NeurokitError("why")
+    with pytest.raises(NeurokitError) as caught, run.recording():
+        raise error
+    assert caught.value is error

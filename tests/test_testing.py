@@ -39,6 +39,9 @@ def test_built_in_components_conform(offer: Offer, tmp_path: Path) -> None:
         parameters = {"choices": tuple(_built_in("augmentation", name) for name in names)}
     if offer.name == "files":
         parameters = {"image": _image(tmp_path), "voxel_size_nm": (30.0, 6.0, 6.0)}
+    if offer.name == "several":
+        phantom = _built_in("dataset", "phantom", **SMALL["phantom"])
+        parameters = {"of": (phantom, phantom)}
     conform(installed().load(offer)(**parameters))
 
 

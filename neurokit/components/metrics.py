@@ -66,6 +66,16 @@ class _OverlapMetric(Metric):
         table = grouped(of_fragments, agglomeration.lookup)
         return self._scores(_agreement(table, truth.name, self.background))
 
+    def region(self, truth: Volume) -> tuple[slice, slice, slice]:
+        if self.crop == "none":
+            return super().region(truth)
+        if truth.shape != _CHALLENGE_SHAPE:
+            raise NeurokitError(
+                f"crop '{self.crop}' is for volumes of {_shape(_CHALLENGE_SHAPE)}, and "
+                f"'{truth.name}' has shape {_shape(truth.shape)}; use crop = \"none\""
+            )
+        return _CHALLENGE_CROP
+
     @abstractmethod
     def _scores(self, agreement: _Agreement) -> dict[str, float]:
         """What the metric makes of the counts."""
@@ -86,12 +96,8 @@ class _OverlapMetric(Metric):
             )
         if self.crop == "none":
             return contingency(labels, segmentation)
-        if truth.shape != _CHALLENGE_SHAPE:
-            raise NeurokitError(
-                f"crop '{self.crop}' is for volumes of {_shape(_CHALLENGE_SHAPE)}, and "
-                f"'{truth.name}' has shape {_shape(truth.shape)}; use crop = \"none\""
-            )
-        return contingency(labels[_CHALLENGE_CROP], segmentation[_CHALLENGE_CROP])
+        region = self.region(truth)
+        return contingency(labels[region], segmentation[region])
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""Report: notes how a run goes, and writes its report at the end."""
+"""Report: notes how a run goes, and writes its report at the end, whichever that is."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ class Report:
     """Writes `report.html` in the run's folder: scores, mistakes, pictures, curves, time, memory.
 
     While the run goes on, `history.jsonl` gets a line for each stage, for each epoch, and for
-    about 200 stretches of the training. A report that cannot be written is a warning in the log;
-    `neurokit report RUN` writes one at any time.
+    about 200 stretches of the training. Of a run that fails or is stopped, the report says so, and
+    how to go on; as there may be little time, it then lacks pictures and mistakes. A report that
+    cannot be written is a warning in the log; `neurokit report RUN` writes one at any time.
     """
 
     def __init__(self) -> None:
         self._gave_up = False
+        self._reached: tuple[int, int] | None = None
         self._scalars: list[dict[str, float]] = []
 
     @hookimpl
     def run_started(self, run: Run) -> None:
         """Note the command."""
-        self._note(run, "command", command=shlex.join(_command()))
+        self._note(run, "command", command=shlex.join(_command()), mode=run.mode)
 
     @hookimpl
     def stage_started(self, run: Run, stage: str) -> None:
@@ -47,6 +49,9 @@ class Report:
     @hookimpl
     def step(self, run: Run, step: int, total_steps: int, scalars: dict[str, float]) -> None:
         """Remember the step's numbers, and note what is due."""
+        if self._reached is None:
+            self._note(run, "device", device=_device())
+        self._reached = step, total_steps
         self._scalars.append({name: float(scalars[name]) for name in _NOTED if name in scalars})
         if step % max(1, total_steps // _POINTS) == 0 or step == total_steps:
             pooled = {name: _pooled(name, self._scalars) for name in self._scalars[-1]}
@@ -63,7 +68,7 @@ class Report:
     @hookimpl
     def stage_finished(self, run: Run, stage: str, seconds: float, reused: bool) -> None:
         """Note what the stage took."""
-        if stage in ("train", "infer") and not reused:
+        if stage == "infer" and not reused:
             self._note(run, "device", device=_device())
         self._note(
             run,
@@ -82,21 +87,33 @@ class Report:
 
     @hookimpl
     def run_finished(self, run: Run) -> None:
-        """Write the report."""
+        """Note that all is done, and write the report."""
+        self._note(run, "finished")
+        self._write(run)
+
+    @hookimpl
+    def failure(self, run: Run, error: BaseException) -> None:
+        """Note how the run ended, and write what is known of it."""
+        words = f"{type(error).__name__}: {first_line(error)}"
+        self._note(
+            run,
+            "failure",
+            error=words,
+            reached=self._reached,
+            memory=peak_memory(),
+            gpu_memory=peak_gpu_memory(),
+        )
+        self._write(run, quickly=True)
+
+    def _write(self, run: Run, *, quickly: bool = False) -> None:
         if not run.leads:
             return
         try:
             from neurokit.reporting.page import write_report
 
-            run.written(write_report(run.folder))
+            run.written(write_report(run.folder, quickly=quickly))
         except Exception as error:  # what was computed is worth more than a page about it
             log.warning("the report cannot be written: %s", first_line(error), exc_info=error)
-
-    @hookimpl
-    def failure(self, run: Run, error: BaseException) -> None:
-        """Note how the run ended."""
-        words = f"{type(error).__name__}: {first_line(error)}"
-        self._note(run, "failure", error=words)
 
     def _note(self, run: Run, event: str, **details: Any) -> None:
         if self._gave_up or not run.leads:
@@ -115,7 +132,10 @@ class Report:
 def _command() -> list[str]:
     """The command line, with the program's name alone."""
     program, *arguments = sys.argv or [""]
-    return [program.replace("\\", "/").rpartition("/")[2] or "python", *arguments]
+    *_, folder, name = ["", *program.replace("\\", "/").split("/")]
+    if (folder, name) == ("neurokit", "__main__.py"):  # python -m neurokit
+        name = folder
+    return [name or "python", *arguments]
 
 
 def _device() -> str:

@@ -49,18 +49,27 @@ class CommandRecord:
     Attributes:
         command: as it was given.
         started: when, in seconds since 1970.
+        heard: when it was last heard of, or ended.
+        mode: what it did: all, train, test or tune; empty where that is not known.
         device: what the network ran on, in words; empty where no stage said so.
         stages: in the order in which they were first entered.
         warnings: what it warned of, in order.
         failure: the error that it ended with; None where it ended well, or was killed.
+        finished: whether it did all that it was asked for.
+        reached: the step that its training was at when it failed, and the last; None where that
+            is not known.
     """
 
     command: str
     started: float
+    heard: float
+    mode: str = ""
     device: str = ""
     stages: list[StageRecord] = Factory(list)
     warnings: list[str] = Factory(list)
     failure: str | None = None
+    finished: bool = False
+    reached: tuple[int, int] | None = None
 
 
 @frozen
@@ -131,7 +140,8 @@ def read_history(folder: Path) -> History:
             kind, at = event["event"], float(event["at"])
             if kind == "command":
                 _close_lost(history, open_stages, last)
-                history.commands.append(CommandRecord(str(event["command"]), at))
+                mode = str(event.get("mode", ""))
+                history.commands.append(CommandRecord(str(event["command"]), at, at, mode))
             elif kind in ("steps", "epoch"):
                 values = {str(name): float(value) for name, value in event["values"].items()}
                 points = history.steps if kind == "steps" else history.epochs
@@ -140,6 +150,8 @@ def read_history(folder: Path) -> History:
             elif history.commands:
                 _note_stage(history.commands[-1], open_stages, kind, at, event)
             last = at
+            if history.commands:
+                history.commands[-1].heard = at
         except (KeyError, TypeError, ValueError, AttributeError):
             continue  # of another version, or no event at all
     _close_lost(history, open_stages, last)
@@ -187,10 +199,16 @@ def _note_stage(
         command.device = str(event["device"])
     elif kind == "warning":
         command.warnings.append(str(event["message"]))
+    elif kind == "finished":
+        command.finished = True
     elif kind == "failure":
-        command.failure = str(event["error"])
+        command.failure, command.finished = str(event["error"]), False
+        if event.get("reached") is not None:
+            step, steps = event["reached"]
+            command.reached = int(step), int(steps)
+        peaks = event.get("memory"), event.get("gpu_memory")
         for name, started in open_stages.items():
-            _add(command, StageRecord(name, at - started, 1, False, False, None, None))
+            _add(command, StageRecord(name, at - started, 1, False, False, *peaks))
         open_stages.clear()
 
 

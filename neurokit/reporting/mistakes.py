@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from neurokit.errors import NeurokitError
 from neurokit.graph.contingency import contingency
 from neurokit.reporting.places import Wholes, locate
+from neurokit.reporting.region import Block, Slices
 from neurokit.volumes import ArrayLike
 
 Place = tuple[int, int, int]
@@ -129,6 +130,7 @@ def find_mistakes(
     truth: ArrayLike,
     voxel_size_nm: tuple[float, float, float],
     most: int = 10,
+    region: Slices | None = None,
 ) -> Mistakes:
     """The costliest merges and splits of a segmentation, and where they are.
 
@@ -144,6 +146,8 @@ def find_mistakes(
         truth: ids ZYX, integers up to 2**63 - 1; 0 and below are left out.
         voxel_size_nm: edge lengths of a voxel (z, y, x), by which the middle is told.
         most: how many of each to find, a few tens at most.
+        region: outside of which no voxel is looked at; a slice with start and stop for each axis.
+            Places are of the whole volume all the same. None for all of it.
 
     Raises:
         NeurokitError: the shapes differ.
@@ -153,6 +157,10 @@ def find_mistakes(
             f"a segmentation of shape {list(segmentation.shape)} cannot be held against labels of "
             f"shape {list(truth.shape)}; both must cover the same voxels"
         )
+    corner = np.zeros(3, np.int64)
+    if region is not None:
+        segmentation, truth = Block(segmentation, region), Block(truth, region)
+        corner = np.array([each.start for each in region])
     table = contingency(truth, segmentation)
     labelled = (table.row_ids > 0)[table.rows]
     known = labelled & (table.column_ids > 0)[table.columns]
@@ -164,8 +172,8 @@ def find_mistakes(
     both = _pairs(counts)
     locate(((merges, segmentation, truth), (splits, truth, segmentation)), voxel_size_nm)
     return Mistakes(
-        merges=_found(merges),
-        splits=_found(splits),
+        merges=_found(merges, corner),
+        splits=_found(splits, corner),
         merged_segments=int((merges.costs > 0).sum()),
         split_neurons=int((splits.costs > 0).sum()),
         largely_merged=merges.of_large_pieces(),
@@ -178,12 +186,17 @@ def find_mistakes(
     )
 
 
-def _found(wholes: Wholes) -> tuple[Mistake, ...]:
-    """What is wrong with segments, or with neurons, the worst first."""
+def _found(wholes: Wholes, corner: NDArray[np.int64]) -> tuple[Mistake, ...]:
+    """What is wrong with segments, or with neurons, the worst first.
+
+    Args:
+        wholes: these, with places that count from the corner of what was looked at.
+        corner: where that lies in the volume.
+    """
     mistakes = []
     for row, whole in enumerate(wholes.ids):
         one, other = (Piece(*each) for each in wholes.shown(row))
-        z, y, x = (int(each) for each in wholes.places[row])
+        z, y, x = (int(each) for each in corner + wholes.places[row])
         mistakes.append(
             Mistake(
                 id=whole,

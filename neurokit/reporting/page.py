@@ -17,12 +17,14 @@ from jinja2 import Environment
 
 from neurokit.atomic import write_text
 from neurokit.errors import NeurokitError
+from neurokit.plan import OF_SCORES
 from neurokit.prediction import DATASET
 from neurokit.recipe import load_recipe
 from neurokit.registry import installed
 from neurokit.reporting import words
 from neurokit.reporting.curves import Curve, learning_curves, threshold_curves
 from neurokit.reporting.data import first_section, opened_data
+from neurokit.reporting.ending import Ending, ending, in_words
 from neurokit.reporting.history import CommandRecord, History, read_history
 from neurokit.reporting.scored import (
     MetricView,
@@ -43,6 +45,10 @@ from neurokit.schema import Recipe
 REPORT = "report.html"
 
 _MOST_VOLUMES = 3
+_LACKING = "no pictures and no mistakes, as its data is missing: "
+_LEFT_OUT = (
+    "no pictures and no mistakes are made of a run that does not finish; neurokit report adds them"
+)
 _FOREMOST = ("neurokit", "torch", "numpy", "numba", "scipy", "h5py", "zarr", "waterz")
 
 
@@ -69,6 +75,7 @@ class Page:
         folder: of the run, as it was given.
         name: of the recipe.
         began: when the first command started, in words.
+        ending: how the last command ended too early; None where it did all.
         results: of the latest test; None where nothing was tested.
         others: results of other checkpoints.
         scores, metrics, notes: of the latest test.
@@ -88,6 +95,7 @@ class Page:
     folder: Path
     name: str
     began: str
+    ending: Ending | None
     results: Results | None
     others: list[Results]
     scores: list[Score]
@@ -113,11 +121,12 @@ class Page:
         return [score for score in self.scores if score.direction]
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, *, quickly: bool = False) -> Path:
     """Write `report.html` in a run's folder: one file that loads nothing from anywhere.
 
     Args:
-        folder: of a run; one that only trained, or only searched, is reported on, too.
+        folder: of a run; one that only trained, only searched, or failed is reported on, too.
+        quickly: leave out what needs the data: pictures and mistakes.
 
     Returns:
         The file.
@@ -126,7 +135,7 @@ def write_report(folder: Path) -> Path:
         NeurokitError: the folder is not that of a run, its scores are damaged, or it cannot be
             written.
     """
-    page = gathered(folder)
+    page = gathered(folder, quickly=quickly)
     html = _templates().get_template("report.html").render(page=page)
     write_text(folder / REPORT, html)
     return folder / REPORT
@@ -142,13 +151,16 @@ def summary_html(folder: Path) -> str:
     return _templates().get_template("card.html").render(page=page)
 
 
-def gathered(folder: Path, pictures: int = _MOST_VOLUMES, mistakes: int = 10) -> Page:
+def gathered(
+    folder: Path, pictures: int = _MOST_VOLUMES, mistakes: int = 10, *, quickly: bool = False
+) -> Page:
     """What a report of the run in a folder shows.
 
     Args:
         folder: of the run.
         pictures: of how many volumes to show the tissue.
         mistakes: how many merges and splits to find in each.
+        quickly: leave out what needs the data.
 
     Raises:
         NeurokitError: the folder is not that of a run, or its scores are damaged.
@@ -166,21 +178,27 @@ def gathered(folder: Path, pictures: int = _MOST_VOLUMES, mistakes: int = 10) ->
         remarks.append(f"The recipe cannot be used here, which leaves much out: {error}")
     volumes: list[VolumeView] = []
     if results is not None and recipe is not None:
-        opened, missing = opened_data(results)
-        remarks += notes(folder, results, recipe, opened.values())
+        opened, missing = ({}, {}) if quickly else opened_data(results)
+        remarks += notes(folder, results, recipe, None if quickly else opened.values())
         alone = len(results.volumes) == 1
         volumes = [
             volume_view(
                 folder,
                 each,
                 opened.get(each.name),
-                missing.get(each.name, ""),
+                _LEFT_OUT if quickly else _LACKING + missing.get(each.name, ""),
                 mistakes,
                 alone,
+                recipe.metrics,
             )
             for each in results.volumes[:pictures]
         ]
-    remarks += [f"The run warned: {each}" for each in history.warnings]
+    remarks += [
+        f"The run warned: {each}"
+        for each in history.warnings
+        # Of what was scored in the end, the notes tell.
+        if results is None or not each.startswith(OF_SCORES)
+    ]
     tested = results if recipe is not None else None
     environment = _environment(folder)
     versions = environment.get("distributions", {})
@@ -189,6 +207,7 @@ def gathered(folder: Path, pictures: int = _MOST_VOLUMES, mistakes: int = 10) ->
         folder=folder,
         name=folder.absolute().parent.name if recipe is None else recipe.name,
         began=words.moment(_began(folder, history)),
+        ending=ending(folder, history),
         results=results,
         others=[each for each in found if results is not None and each.step != results.step],
         scores=[] if tested is None or recipe is None else scores_in(tested, recipe),
@@ -227,7 +246,7 @@ def _templates() -> Environment:
         words.score,
     )
     templates.filters |= {each.__name__: each for each in filters}
-    templates.globals["extent"] = extent
+    templates.globals |= {"extent": extent, "how_it_ended": in_words}
     return templates
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import frozen
 
 from neurokit.errors import NeurokitError, first_line
+from neurokit.kinds import Metric
 from neurokit.prediction import DATASET
 from neurokit.reporting.mistakes import Mistake, Mistakes, find_mistakes
 from neurokit.reporting.pictures import (
@@ -16,6 +18,7 @@ from neurokit.reporting.pictures import (
     cutout,
     plane_views,
 )
+from neurokit.reporting.region import Region, scored_region
 from neurokit.reporting.telling import headline, meeting
 from neurokit.results import VolumeResults
 from neurokit.viewing.address import address_of
@@ -61,6 +64,7 @@ class VolumeView:
         planes: pictures; empty where there are none.
         counts: of all mistakes; None where there are no labels, or where none were looked for.
         merges, splits: the worst.
+        region: that alone is scored, and that mistakes were looked for in; None for all of it.
         missing: why something is not shown; empty where nothing is missing.
     """
 
@@ -73,6 +77,7 @@ class VolumeView:
     counts: Mistakes | None
     merges: list[MistakeView]
     splits: list[MistakeView]
+    region: Region | None
     missing: str
 
 
@@ -83,16 +88,18 @@ def volume_view(
     missing: str,
     mistakes: int,
     alone: bool = True,
+    metrics: Sequence[Metric] = (),
 ) -> VolumeView:
     """What is to be shown of a tested volume.
 
     Args:
         run: the folder of the run.
         results: what the test left of the volume.
-        volume: the data; None where it is missing.
-        missing: why it is.
+        volume: the data; None where it is not looked at.
+        missing: what is not shown then, and why.
         mistakes: how many merges and splits to find.
         alone: whether it is the only one that was tested.
+        metrics: of the recipe; mistakes are looked for in what the first of them scores.
     """
     segmentation = open_array(f"{results.segmentation}::{DATASET}")
     attributes = segmentation.attributes()
@@ -100,17 +107,24 @@ def volume_view(
     found: Mistakes | None = None
     merges: list[MistakeView] = []
     splits: list[MistakeView] = []
+    region: Region | None = None
     fingerprint = None
-    if volume is None:
-        missing = f"no pictures and no mistakes, as its data is missing: {missing}"
-    else:
+    if volume is not None:
+        missing = ""
         try:
             fingerprint = volume.fingerprint
             planes = plane_views(volume, segmentation)
             if volume.labels is None:
                 missing = "the volume has no labels to tell merges and splits by"
             elif mistakes:
-                found = find_mistakes(segmentation, volume.labels, volume.voxel_size_nm, mistakes)
+                region = scored_region(metrics, volume)
+                found = find_mistakes(
+                    segmentation,
+                    volume.labels,
+                    volume.voxel_size_nm,
+                    mistakes,
+                    None if region is None else region.slices,
+                )
                 views = _Views(run, volume, segmentation, found, alone)
                 merges = [views.of(each, True) for each in found.merges]
                 splits = [views.of(each, False) for each in found.splits]
@@ -128,6 +142,7 @@ def volume_view(
         found,
         merges,
         splits,
+        region,
         missing,
     )
 

@@ -126,7 +126,48 @@ def _of_agglomerations(metric: Metric, around: Surroundings) -> Iterator[str]:
         yield "score_agglomeration gives other scores than score of the same segmentation"
 
 
-STAGES: Stages = ((_declared,), (_scores,), (_sensible, _indifferent, _errors, _of_agglomerations))
+def _region(metric: Metric, around: Surroundings) -> Iterator[str]:
+    """What lies outside of what is scored does not count."""
+    truth = _volume(around)
+    with doing("region of the truth"):
+        region = metric.region(truth)
+    if not _is_within(region, truth.shape):
+        yield (
+            f"region must give a slice with start and stop for each axis of {list(truth.shape)} "
+            f"voxels, not {region!r}"
+        )
+        return
+    segmentation = _segmentations(truth)["a segmentation that joins and splits"]
+    wanted = _score(metric, segmentation, truth, "a segmentation")
+    for outside in (0, segmentation.max() + 1):
+        changed = np.full_like(segmentation, outside)
+        changed[region] = segmentation[region]
+        if _score(metric, changed, truth, "another segmentation") != wanted:
+            yield "score changes with what lies outside of the region that it says it scores"
+            return
+
+
+STAGES: Stages = (
+    (_declared,),
+    (_scores,),
+    (_sensible, _indifferent, _errors, _of_agglomerations, _region),
+)
+
+
+def _is_within(region: object, shape: tuple[int, ...]) -> bool:
+    """Whether a region is a block of a volume, with start and stop spelled out."""
+    return (
+        isinstance(region, tuple)
+        and len(region) == len(shape)
+        and all(
+            isinstance(each, slice)
+            and isinstance(each.start, int)
+            and isinstance(each.stop, int)
+            and each.step in (None, 1)
+            and 0 <= each.start < each.stop <= size
+            for each, size in zip(region, shape, strict=True)
+        )
+    )
 
 
 def _volume(around: Surroundings) -> Volume:
