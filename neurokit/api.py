@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurokit import progress
+from neurokit.device import choose_device
 from neurokit.errors import NeurokitError
 from neurokit.hooks import offered_hooks
 from neurokit.observers.bar import Bar
 from neurokit.observers.progress import ProgressBar
 from neurokit.pipeline import Outcome, execute
-from neurokit.plan import MODES, Mode, check_method
+from neurokit.plan import MODES, Mode, check_method, no_test_warning
 from neurokit.prediction import Prediction
 from neurokit.recipe import load_recipe
 from neurokit.results import PREDICTION, SEGMENTATION, all_results, latest_results
@@ -110,10 +111,12 @@ def open_run(folder: str | Path) -> Outcome:
     scores = {
         "checkpoint": latest.checkpoint,
         "step": latest.step,
+        "no_test": list(latest.no_test),
         "mean": latest.mean,
         "volumes": {volume.name: volume.scores for volume in latest.volumes if volume.scores},
     }
-    return Outcome(folder, checkpoint, files, scores, None)
+    told = (no_test_warning(latest.no_test),) if latest.no_test else ()
+    return Outcome(folder, checkpoint, files, scores, None, warnings=told)
 
 
 def segment(
@@ -159,7 +162,8 @@ def segment(
             or the work itself failed.
 
     Warns:
-        UserWarning: the voxels are not of the size that the network was trained on.
+        UserWarning: the voxels are not of the size that the network was trained on, or it cannot
+            compute here in the precision that it was made in.
     """
     volume = _volume(image, voxel_size_nm)
     trained = load_weights(weights)
@@ -168,8 +172,8 @@ def segment(
     method = trained.method(overrides)
     trained.check(method.model, method.target.channels)
     check_method(method, [volume])
-    warning = trained.size_warning(volume)
-    if warning is not None:
+    told = trained.precision_warning(method.system, choose_device(method.system))
+    for warning in filter(None, (trained.size_warning(volume), told)):
         warnings.warn(warning, stacklevel=2)
     with ExitStack() as stack:
         if folder is not None:

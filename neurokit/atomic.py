@@ -10,6 +10,9 @@ from pathlib import Path
 
 from neurokit.errors import NeurokitError
 
+_DENIED = (errno.EACCES, errno.EPERM)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -29,14 +32,22 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise NeurokitError(
-            f"cannot write {path}: {reason}; free some space or choose another place"
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         # Where even this fails, the first error is the one to tell.
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> NeurokitError:
+    """What to say where a file cannot be written, with what to do against the cause."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    advice = "choose another place"
+    if error.errno in _DENIED:
+        advice = f"change the access rights or {advice}"
+    elif error.errno in _FULL or not error.errno:  # libraries do not always pass the number on
+        advice = f"free some space or {advice}"
+    return NeurokitError(f"cannot write {path}: {reason}; {advice}")
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:

@@ -15,14 +15,18 @@ class NeurokitError(Exception):
     exit_code = 1
 
 
-class RecipeError(NeurokitError):
-    """A recipe, or an override of it, that cannot be used; exit status 2.
+class UsageError(NeurokitError):
+    """Something that was typed and is wrong by itself, whatever there is; exit status 2."""
+
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A recipe, or an override of it, that cannot be used.
 
     Attributes:
         problems: every problem of the recipe, one line each, in file order.
     """
-
-    exit_code = 2
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))

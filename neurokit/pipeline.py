@@ -19,7 +19,7 @@ from neurokit.recipe import to_table, to_toml
 from neurokit.results import PREDICTION, SCORES, SEGMENTATION
 from neurokit.run_folder import Run, network_of, run_of_checkpoint
 from neurokit.schema import Recipe
-from neurokit.scores import has_truth, left_out
+from neurokit.scores import has_truth, why_unscored
 from neurokit.stages.decode import decode
 from neurokit.stages.evaluate import evaluate
 from neurokit.stages.infer import infer
@@ -148,23 +148,31 @@ def _execute(
         else:
             _refuse_another_training(kept, recipe)
     weights = None if checkpoint is None else load_weights(checkpoint)
-    plan = make_plan(recipe, mode, weights)
+    plan = make_plan(recipe, mode, weights, resume)
     if trained_before:
         assert weights is not None
         folder = resume or run_of_checkpoint(weights.path)
-        run = _run(recipe, folder, outputs, plugins)
+        run = _run(recipe, mode, folder, outputs, plugins)
         run.note_network(weights.name)
         with run.recording():
+            _tell(run, plan)
             return _tune(run, plan, weights) if mode == "tune" else _finish(run, plan, weights)
     with joined(plan.device) as place:
-        make = partial(_run, recipe, resume, outputs, plugins)
+        make = partial(_run, recipe, mode, resume, outputs, plugins)
         run = _run_of_all(make, recipe, place)
         with run.recording():
+            _tell(run, plan)
             trained = train(run, plan.train, weights, plan.validation)
             part()
             if not run.leads:
                 return _trained(run, trained)
             return _finish(run, plan, Weights.of_checkpoint(trained))
+
+
+def _tell(run: Run, plan: Plan) -> None:
+    """Warn before hours of work of what is known to come of it."""
+    for warning in plan.warnings:
+        run.warn(warning)
 
 
 def _finish(run: Run, plan: Plan, weights: Weights) -> Outcome:
@@ -182,11 +190,20 @@ def _run_of_all(make: Callable[[], Run], recipe: Recipe, place: World) -> Run:
     return run or Run(Path(folder), recipe, leads=False)
 
 
-def _run(recipe: Recipe, folder: Path | None, outputs: Path, plugins: list[object] | None) -> Run:
+def _run(
+    recipe: Recipe,
+    mode: Mode,
+    folder: Path | None,
+    outputs: Path,
+    plugins: list[object] | None,
+) -> Run:
     """The run that lies in a folder, or a new one."""
     if folder is not None:
-        return Run.open(folder, recipe, plugins)
-    return Run.create(recipe, outputs, plugins)
+        run = Run.open(folder, recipe, plugins)
+    else:
+        run = Run.create(recipe, outputs, plugins)
+    run.mode = mode
+    return run
 
 
 # What changes neither samples nor weights: where they lie, how many go at once, what is looked at.
@@ -216,10 +233,12 @@ def _refuse_another_training(run: Run, recipe: Recipe) -> None:
     if before["data"].get("train") != now["data"].get("train"):
         changed.append("data.train")
     if changed:
+        anew = "leave out --resume to start anew"
+        if run.last_checkpoint.exists():
+            anew = f"start anew from its weights with --checkpoint {run.last_checkpoint}"
         raise NeurokitError(
             f"{run.folder} was trained with another {' and '.join(changed)}; continue it with its "
-            f"own recipe: neurokit run --resume {run.folder}; or start anew from its weights with "
-            f"--checkpoint {run.last_checkpoint}"
+            f"own recipe: neurokit run --resume {run.folder}; or {anew}"
         )
 
 
@@ -233,14 +252,15 @@ def _test(run: Run, plan: Plan, weights: Weights) -> Outcome:
     # Whatever happens now, scores of an earlier test must not pass for this one's.
     (folder / SCORES).unlink(missing_ok=True)
     sizes = [weights.size_warning(volume) for volume in plan.test]
-    warnings = (*filter(None, sizes), *left_out(run.recipe.metrics, plan.test))
+    precision = weights.precision_warning(run.recipe.system, plan.device)
+    warnings = tuple(filter(None, (*sizes, precision)))
     for warning in warnings:
         run.warn(warning)
     with sharing(run.recipe, plan.test, folder):
         tested = [_decoded(run, weights, volume, folder, plan) for volume in plan.test]
         # A test may decode otherwise than the run's own recipe says.
         write_text(folder / "recipe.toml", to_toml(run.recipe))
-        return _scored(run, weights, tested, warnings)
+        return _scored(run, weights, tested, plan, (*warnings, *plan.warnings))
 
 
 def _decoded(run: Run, weights: Weights, volume: Volume, folder: Path, plan: Plan) -> _Tested:
@@ -255,7 +275,7 @@ def _decoded(run: Run, weights: Weights, volume: Volume, folder: Path, plan: Pla
 
 
 def _scored(
-    run: Run, weights: Weights, tested: Sequence[_Tested], warnings: Sequence[str]
+    run: Run, weights: Weights, tested: Sequence[_Tested], plan: Plan, warnings: Sequence[str]
 ) -> Outcome:
     """Score what can be scored, at the decoder's threshold and at others."""
     folder, metrics = run.results(weights.step), run.recipe.metrics
@@ -263,11 +283,10 @@ def _scored(
     scored = [each for each in tested if any(has_truth(each.volume, metric) for metric in metrics)]
     if not scored:
         (folder / THRESHOLDS).unlink(missing_ok=True)
-        missing = " or ".join(sorted({metric.truth for metric in metrics}))
-        why = f"the test volume has no {missing}" if metrics else "the recipe names no metrics"
+        why = why_unscored(metrics, plan.test)
         return Outcome(run.folder, Path(weights.name), files, None, why, warnings=warnings)
     segmented = [(each.volume, each.segmentation) for each in scored]
-    scores = evaluate(run, weights, segmented, folder / SCORES)
+    scores = evaluate(run, weights, segmented, folder / SCORES, plan.no_test)
     thresholds(
         run,
         [(each.volume, each.prediction) for each in scored],
@@ -297,26 +316,8 @@ def _tune(run: Run, plan: Plan, weights: Weights) -> Outcome:
     with taking_turns(run.folder / "tune" / ".prediction.lock", stops=True):
         for volume, file in zip(volumes, files, strict=True):
             infer(run, weights, volume, file)
-    found = tune(run, Subject(which, volumes, files), _warnings(run.recipe, plan))
+    precision = weights.precision_warning(run.recipe.system, plan.device)
+    warnings = [*plan.warnings, *([precision] if precision else [])]
+    found = tune(run, Subject(which, volumes, files), warnings)
     run.hooks.hook.run_finished(run=run, scores={})
     return Outcome(run.folder, Path(weights.name), [], None, None, found)
-
-
-def _warnings(recipe: Recipe, plan: Plan) -> list[str]:
-    """Whether settings are chosen on what they will be tested on."""
-    if not plan.validation:
-        return [
-            "the recipe has no [data.validation], and settings are chosen on [data.test]: scores "
-            "on it are then no test"
-        ]
-    try:
-        test = recipe.data.test.volumes() if recipe.data.test is not None else []
-    except NeurokitError:
-        return []  # it is not there yet
-    tested = {volume.fingerprint for volume in test}
-    return [
-        f"the volume '{volume.name}' is in [data.validation] and in [data.test]: scores on it are "
-        f"no test"
-        for volume in plan.validation
-        if volume.fingerprint in tested
-    ]

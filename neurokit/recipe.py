@@ -26,9 +26,9 @@ T = TypeVar("T")
 Table = dict[str, Any]
 KeyPath = tuple[str | int, ...]
 Origin = tuple[str, int]
-"""A file and a line of it; line 0 is the whole of it, or the command line."""
+"""A file and a line of it; line 0 is the whole of it, or an override."""
 
-_COMMAND_LINE = "command line"
+_OVERRIDE = "override"
 _SPACE = ("tune", "space")
 
 
@@ -59,13 +59,15 @@ def load_recipe(
         RecipeError: with every problem of the recipe, each with its file and line.
     """
     source = _read(_located(str(file), Path()), ())
-    _override(source, overrides)
+    problems = _override(source, overrides)
     registry = registry or installed()
     try:
         recipe: Recipe = make_converter(registry.component).structure(source.table, Recipe)
         ranges_of(recipe, registry.component)
     except Invalid as error:
-        raise RecipeError(_described(error.problems, source, Path(file))) from None
+        problems += _described(error.problems, source, Path(file))
+    if problems:
+        raise RecipeError(problems)
     return recipe
 
 
@@ -91,12 +93,14 @@ def structure_table(
         RecipeError: with every problem.
     """
     source = _Source(table, {})
-    _override(source, overrides)
+    problems = _override(source, overrides)
     find = (registry or installed()).component
     try:
         structured: T = make_converter(find).structure(source.table, wanted)
     except Invalid as error:
-        raise RecipeError(_described(error.problems, source, Path(name))) from None
+        problems += _described(error.problems, source, Path(name))
+    if problems:
+        raise RecipeError(problems)
     return structured
 
 
@@ -173,13 +177,16 @@ def _read(path: Path, extended_by: tuple[Path, ...]) -> _Source:
         raise RecipeError([f"{path}:{line}: [extends] must be the name of one recipe"])
     base = _read(_located(extends, path.parent), (*extended_by, path))
     _forget_space(base, table.get("decoder"))
+    data = table.get("data")
+    for part, given in data.items() if isinstance(data, dict) else ():
+        _forget_hint(base, part, given)
     _lay_over(base, (), base.table, own, table)
     return base
 
 
 def _text(path: Path, extended_by: tuple[Path, ...]) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # Windows writes a mark in front
     except FileNotFoundError as error:
         by = f" (extended by {extended_by[-1]})" if extended_by else ""
         raise RecipeError([f"{path}: there is no such recipe{by}"]) from error
@@ -222,8 +229,25 @@ def _forget_space(source: _Source, decoder: Any) -> None:
         source.forget((*_SPACE, "decoder"))
 
 
-def _override(source: _Source, overrides: Sequence[str]) -> None:
-    """Set the value of each `key.path=value`: tables before their keys, `use` before the rest."""
+def _forget_hint(source: _Source, part: str, given: Any) -> None:
+    """Drop the hint where to get the files of a part of the data where others take their place."""
+    data = source.table.get("data")
+    before = data.get(part) if isinstance(data, dict) else None
+    if not isinstance(before, dict) or not isinstance(given, dict) or "hint" in given:
+        return
+    # An empty name unsets a file, and names no other.
+    words = {key: value for key, value in given.items() if isinstance(value, str) and value}
+    if any(before.get(key) != word for key, word in words.items()) and "hint" in before:
+        del before["hint"]
+        source.forget(("data", part, "hint"))
+
+
+def _override(source: _Source, overrides: Sequence[str]) -> list[str]:
+    """Set the value of each `key.path=value`: tables before their keys, `use` before the rest.
+
+    Returns:
+        What is wrong with those that cannot be set.
+    """
     problems: list[str] = []
     parsed: list[tuple[list[str], Any]] = []
     for text in [overrides] if isinstance(overrides, str) else overrides:
@@ -232,18 +256,20 @@ def _override(source: _Source, overrides: Sequence[str]) -> None:
                 raise ValueError(f"{text!r} is not of the form 'key.path=value'")
             parsed.append(_parsed_override(text))
         except ValueError as error:
-            problems.append(f"{_COMMAND_LINE}: {error}")
+            problems.append(f"{_OVERRIDE}: {error}")
     for parts, value in parsed:
         if parts[0] == "decoder":
             inside = {".".join(parts[1:]): value} if len(parts) > 1 else value
             _forget_space(source, inside)
+    for part in {parts[1] for parts, _ in parsed if parts[0] == "data" and len(parts) == 3}:
+        given = {parts[2]: value for parts, value in parsed if parts[:-1] == ["data", part]}
+        _forget_hint(source, part, given)
     for parts, value in sorted(parsed, key=lambda each: (len(each[0]), each[0][-1] != "use")):
         try:
             _set(source, parts, value)
         except ValueError as error:
-            problems.append(f"{_COMMAND_LINE}: [{'.'.join(parts)}] {error}")
-    if problems:
-        raise RecipeError(problems)
+            problems.append(f"{_OVERRIDE}: [{'.'.join(parts)}] {error}")
+    return problems
 
 
 def _set(source: _Source, parts: list[str], value: Any) -> None:
@@ -260,7 +286,7 @@ def _set(source: _Source, parts: list[str], value: Any) -> None:
         source.forget(path)
     place[last] = value
     source.forget((*path, last))
-    source.origins[*path, last] = (_COMMAND_LINE, 0)
+    source.origins[*path, last] = (_OVERRIDE, 0)
 
 
 def _key(place: Any, part: str) -> str | int:
@@ -308,14 +334,14 @@ def _described(problems: list[Problem], source: _Source, file: Path) -> list[str
 def _origin(path: KeyPath, source: _Source, file: Path) -> Origin:
     """Where the key, or the nearest table around it, was given.
 
-    A table that the command line has a part in is the command line's: it had the last word.
+    A table that an override has a part in is the override's: it had the last word.
     """
     if any(
-        origin[0] == _COMMAND_LINE and len(key) > len(path) and key[: len(path)] == path
+        origin[0] == _OVERRIDE and len(key) > len(path) and key[: len(path)] == path
         for key, origin in source.origins.items()
         if path
     ):
-        return _COMMAND_LINE, 0
+        return _OVERRIDE, 0
     for depth in range(len(path), 0, -1):
         if path[:depth] in source.origins:
             return source.origins[path[:depth]]

@@ -56,6 +56,7 @@ class Results:
         checkpoint: what predicted, as `neurokit.weights.load` takes it.
         mean: scores over the volumes, by metric key; empty where nothing was scored.
         volumes: at least one.
+        no_test: why the scores tell nothing of unseen tissue, a clause each.
     """
 
     step: int
@@ -63,6 +64,7 @@ class Results:
     checkpoint: str
     mean: dict[str, float]
     volumes: tuple[VolumeResults, ...]
+    no_test: tuple[str, ...] = ()
 
     def recipe(self) -> Recipe:
         """The recipe that the test went by, which may decode otherwise than the run's own.
@@ -116,6 +118,19 @@ def latest_results(run: Path) -> Results:
     return max(found, key=lambda each: (each.folder / "recipe.toml").stat().st_mtime_ns)
 
 
+def results_of(run: Path, step: int) -> Results:
+    """What a test of the checkpoint of an optimizer step left in a run's folder.
+
+    Raises:
+        NeurokitError: the folder is not that of a run, or that step was not tested.
+    """
+    tests = {each.step: each for each in all_results(run)}
+    if step not in tests:
+        there = ", ".join(map(str, tests)) or "none"
+        raise NeurokitError(f"{run} holds no results of step {step}; tested steps: {there}")
+    return tests[step]
+
+
 def _results(folder: Path, step: int, files: list[Path]) -> Results:
     scores = _scores(folder / SCORES)
     by_volume = scores.get("volumes", {})
@@ -125,7 +140,8 @@ def _results(folder: Path, step: int, files: list[Path]) -> Results:
         name, checkpoint = _origin(file)
         scored = by_volume.get(name, {})
         volumes.append(VolumeResults(name, file.with_name(PREDICTION), file, scored))
-    return Results(step, folder, checkpoint, scores.get("mean", {}), tuple(volumes))
+    no_test = tuple(scores.get("no_test", []))
+    return Results(step, folder, checkpoint, scores.get("mean", {}), tuple(volumes), no_test)
 
 
 def _scores(path: Path) -> dict[str, Any]:
@@ -137,7 +153,12 @@ def _scores(path: Path) -> dict[str, Any]:
         raise NeurokitError(f"{path} cannot be read as scores; test again to replace it") from error
     volumes = found.get("volumes", {}) if isinstance(found, dict) else None
     tables = [found.get("mean", {}), *volumes.values()] if isinstance(volumes, dict) else [None]
-    if not all(isinstance(table, dict) and _are_numbers(table.values()) for table in tables):
+    clauses = found.get("no_test", []) if isinstance(found, dict) else None
+    if (
+        not all(isinstance(table, dict) and _are_numbers(table.values()) for table in tables)
+        or not isinstance(clauses, list)
+        or not all(isinstance(clause, str) for clause in clauses)
+    ):
         raise NeurokitError(f"{path} cannot be read as scores; test again to replace it")
     return cast("dict[str, Any]", found)
 

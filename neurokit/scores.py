@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from neurokit.errors import NeurokitError
+from neurokit.errors import RecipeError
 from neurokit.kinds import Metric
 from neurokit.volumes import Volume
 
@@ -47,6 +47,16 @@ def left_out(metrics: Sequence[Metric], volumes: Iterable[Volume]) -> list[str]:
     return lines
 
 
+def why_unscored(metrics: Sequence[Metric], volumes: Iterable[Volume]) -> str | None:
+    """Why no metric can score any of some test volumes; None where one can."""
+    if not metrics:
+        return "the recipe names no metrics"
+    if any(has_truth(volume, metric) for volume in volumes for metric in metrics):
+        return None
+    missing = " or ".join(sorted({metric.truth for metric in metrics}))
+    return f"the test volume has no {missing}"
+
+
 def mean_scores(volumes: Iterable[dict[str, float]]) -> dict[str, float]:
     """The mean of each score over the volumes that have it."""
     each = list(volumes)
@@ -62,7 +72,7 @@ def score_suffixes(metrics: Sequence[Metric]) -> list[str]:
     `adapted_rand[crop=snemi3d-gc]`.
 
     Raises:
-        NeurokitError: two metrics would still give the same score.
+        RecipeError: two metrics would still give the same score.
     """
     headlines = [metric.headline for metric in metrics]
     suffixes = [
@@ -71,7 +81,7 @@ def score_suffixes(metrics: Sequence[Metric]) -> list[str]:
     names = [headline + suffix for headline, suffix in zip(headlines, suffixes, strict=True)]
     for name in names:
         if names.count(name) > 1:
-            raise NeurokitError(f"two of the recipe's metrics give the score '{name}'; remove one")
+            raise RecipeError([f"two of the recipe's metrics give the score '{name}'; remove one"])
     return suffixes
 
 

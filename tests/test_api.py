@@ -145,10 +145,10 @@ def test_overrides_are_those_of_the_command(
     image_ZYX = np.asarray(volume.image[...])
     assert np.array_equal(segment(image_ZYX, weights, overrides=changes), expected)
     assert refused(lambda: segment(image_ZYX, weights, overrides=["decoder.treshold=1"])) == (
-        "command line: [decoder.treshold] unknown parameter 'treshold'; did you mean 'threshold'?"
+        "override: [decoder.treshold] unknown parameter 'treshold'; did you mean 'threshold'?"
     )
     assert refused(lambda: segment(image_ZYX, weights, overrides=["train.epochs=1"])) == (
-        "command line: [train] unknown parameter 'train'; there is system, target, model, inferer, "
+        "override: [train] unknown parameter 'train'; there is system, target, model, inferer, "
         "decoder"
     )
 
@@ -450,10 +450,9 @@ def test_the_examples_run(outcome: Outcome, weights: Path, volume: Volume) -> No
         ({"folder": "a_file"}, "a_file cannot be made: File exists; choose another folder"),
         (
             {"overrides": "decoder.treshold=0.4"},
-            "command line: [decoder.treshold] unknown parameter 'treshold'; did you mean "
-            "'threshold'?",
+            "override: [decoder.treshold] unknown parameter 'treshold'; did you mean 'threshold'?",
         ),
-        ({"overrides": [3]}, "command line: 3 is not of the form 'key.path=value'"),
+        ({"overrides": [3]}, "override: 3 is not of the form 'key.path=value'"),
     ],
 )
 def test_arguments_of_other_types(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from neurokit import NeurokitError, replacing
-from neurokit.atomic import write_bytes, write_text
+from neurokit.atomic import cannot_write, write_bytes, write_text
 
 
 def test_content_takes_its_place_at_the_end(tmp_path: Path) -> None:
@@ -57,15 +57,43 @@ def _error(path: Path) -> str:
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "folder").mkdir()
-    advice = "free some space or choose another place"
     for path, reason in (
         (tmp_path / "file" / "a", "File exists"),
         (tmp_path / "file" / "b" / "a", "Not a directory"),
         (tmp_path / "folder", "Is a directory"),
         (tmp_path / ("a" * 255), "File name too long"),
     ):
-        assert _error(path) == f"cannot write {path}: {reason}; {advice}"
+        assert _error(path) == f"cannot write {path}: {reason}; choose another place"
     assert sorted(place.name for place in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.EACCES, "change the access rights or choose another place"),
+        (errno.EPERM, "change the access rights or choose another place"),
+        (errno.EROFS, "choose another place"),
+        (errno.ENOSPC, "free some space or choose another place"),
+        (errno.EDQUOT, "free some space or choose another place"),
+        (errno.EFBIG, "free some space or choose another place"),
+    ],
+)
+def test_the_advice_fits_the_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    path = tmp_path / "card.md"
+    assert _error(path) == f"cannot write {path}: {os.strerror(number)}; {advice}"
+
+
+def test_a_cause_without_a_number_may_be_a_full_disk() -> None:
+    told = cannot_write(Path("a.h5"), OSError("file write failed"))
+    assert str(told) == (
+        "cannot write a.h5: file write failed; free some space or choose another place"
+    )
 
 
 def test_a_body_that_writes_nothing_is_an_error(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import tomllib
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-import tomli_w
 from click.testing import CliRunner, Result
 
 from neurokit import NeurokitError, load_recipe
@@ -176,6 +174,7 @@ def make(tiny: Path) -> Make:
         step: int = 6,
         marks: dict[str, str] | None = None,
         versions: dict[str, str] | None = None,
+        no_test: list[str] | None = None,
         log: str = "2026-01-01 10:00:00,000 INFO training from step 0 to 6\n"
         "2026-01-01 10:01:30,500 INFO train: done in 90.5 s\n",
     ) -> Path:
@@ -208,7 +207,14 @@ def make(tiny: Path) -> Make:
             for key in keys
         }
         if keys:
-            metrics = {"checkpoint": "x", "step": step, "mean": mean, "volumes": scores}
+            metrics: dict[str, Any] = {
+                "checkpoint": "x",
+                "step": step,
+                "mean": mean,
+                "volumes": scores,
+            }
+            if no_test is not None:
+                metrics["no_test"] = no_test
             (results / "metrics.json").write_text(json.dumps(metrics))
         return folder
 
@@ -386,18 +392,14 @@ def test_an_unscored_network_from_elsewhere_is_named(make: Make) -> None:
 
 
 def test_scores_that_are_no_test_are_marked_and_never_the_best(make: Make) -> None:
-    good = {"adapted_rand": 0.05, "voi": 0.5}
-    tuned = make("tiny/1", {"v": good}, "decoder.threshold=0.4")
-    (tuned / "tune").mkdir()
-    best = 'extends = "../recipe.toml"\n' + _decoder(tuned)
-    (tuned / "tune/best.toml").write_text(best)
-    make("tiny/2", {"v": BAD})
+    reason = "the network is trained on the very tissue that is tested"
+    make("tiny/1", {"v": {"adapted_rand": 0.05, "voi": 0.5}}, no_test=[reason])
+    make("tiny/2", {"v": BAD}, no_test=[])
     make("tiny/3", {"v": GOOD})
     found = _compared("outputs/tiny")
     rows = {row.score: row for row in found.scores}
     assert (rows["adapted_rand"].best, rows["voi"].best) == ((2,), (1,))
     assert (rows["adapted_rand"].no_test, rows["adapted_rand_recall"].no_test) == ((0,), ())
-    reason = "the decoder's settings were found by a search that scored on this very volume"
     assert found.warnings == (f"the scores of 1 are no test: {reason}",)
     assert [run["no_test"] for run in found.to_table()["runs"]] == [reason, None, None]
     shown = _invoke("outputs/tiny")
@@ -405,30 +407,37 @@ def test_scores_that_are_no_test_are_marked_and_never_the_best(make: Make) -> No
     assert f"warning: the scores of 1 are no test: {reason}\n" in shown.stderr
     # Of two, the other one is alone, and no best.
     assert [row.best for row in _compared("outputs/tiny/1", "outputs/tiny/2").scores] == [()] * 3
-    # Settings that were changed since, or chosen on a validation volume, leave it a test.
-    make("tiny/4", {"v": good}, "decoder.threshold=0.5")
-    Path("outputs/tiny/4/tune").mkdir()
-    Path("outputs/tiny/4/tune/best.toml").write_text(best)
-    validation = "data.validation={use='phantom',shape=[6,40,44],seed=3}"
-    make("tiny/5", {"v": good}, "decoder.threshold=0.4", validation)
-    Path("outputs/tiny/5/tune").mkdir()
-    Path("outputs/tiny/5/tune/best.toml").write_text(best)
-    assert [run.no_test for run in _compared("outputs/tiny").runs] == [reason, "", "", "", ""]
+    # All that speaks against a test is said of it.
+    make("tiny/4", {"v": GOOD}, no_test=[reason, "the decoder's settings were guessed"])
+    assert _compared("outputs/tiny").runs[3].no_test == (
+        f"{reason}, and the decoder's settings were guessed"
+    )
 
 
-def test_the_volume_that_was_trained_on_is_no_test(make: Make) -> None:
-    same = "data.test={use='phantom',shape=[8,40,48],seed=1}"
-    make("tiny/1", {"v": GOOD}, same)
-    make("tiny/2", {"v": BAD}, same)
+def test_where_no_score_is_a_test_none_is_best(make: Make) -> None:
+    make("tiny/1", {"v": GOOD}, no_test=["a"])
+    make("tiny/2", {"v": BAD}, no_test=["b"])
     found = _compared("outputs/tiny")
-    reason = "the network was trained on the very volume that is scored"
-    assert [run.no_test for run in found.runs] == [reason, reason]
+    assert [run.no_test for run in found.runs] == ["a", "b"]
     assert not any(row.best for row in found.scores)
 
 
-def _decoder(folder: Path) -> str:
-    recipe = tomllib.loads((folder / "recipe.toml").read_text())
-    return tomli_w.dumps({"decoder": recipe["decoder"]})
+def test_a_run_that_failed_before_its_first_checkpoint_is_compared(make: Make) -> None:
+    make("tiny/1", {"v": GOOD})
+    failed = make("tiny/2", None, "data.train.seed=5", log="")
+    (failed / "checkpoints/last.ckpt").unlink()
+    found = _compared("outputs/tiny")
+    assert [(each.key, each.values) for each in found.recipe] == [("data.train.seed", [1, 5])]
+    assert found.warnings == (
+        "2 has no network yet; go on with it: neurokit run --resume outputs/tiny/2",
+    )
+    # A network from elsewhere that was not tested yet can be; the training is none of it.
+    (failed / "network.toml").write_text('checkpoint = "neurokit:phantom_demo"\n')
+    found = _compared("outputs/tiny")
+    assert found.warnings == (
+        "2 has not been tested; test it: neurokit run --resume outputs/tiny/2 --mode test",
+    )
+    assert "data.train.seed" not in [each.key for each in found.recipe]
 
 
 def test_what_is_said_where_files_are_missing_is_no_difference(make: Make) -> None:

@@ -97,6 +97,7 @@ def test_the_segmentation_is_what_was_scored(finished: tuple[Path, Outcome], wor
     assert scores == {
         "checkpoint": str(work / "checkpoints" / "last.ckpt"),
         "step": 2,
+        "no_test": [],
         "mean": expected,
         "volumes": {"phantom-2-0": expected},
     }
@@ -209,6 +210,16 @@ def test_another_training_does_not_go_on_in_its_place(work: Path) -> None:
         f"{work} was trained with another optimizer and data.train; continue it with its own "
         f"recipe: neurokit run --resume {work}; or start anew from its weights with "
         f"--checkpoint {work}/checkpoints/last.ckpt"
+    )
+
+
+def test_a_run_without_a_checkpoint_is_not_said_to_have_one(tiny: Path) -> None:
+    run = Run.create(load_recipe(tiny, SHORT))
+    with pytest.raises(NeurokitError) as caught:
+        execute(load_recipe(tiny, [*SHORT, "train.epochs=9"]), "train", resume=run.folder)
+    assert str(caught.value) == (
+        f"{run.folder} was trained with another train.epochs; continue it with its own recipe: "
+        f"neurokit run --resume {run.folder}; or leave out --resume to start anew"
     )
 
 
@@ -325,9 +336,15 @@ def test_what_does_not_fit_is_told_before_any_work(
     assert not Path("outputs").exists()
 
 
-def test_old_scores_do_not_outlive_a_failed_test(work: Path) -> None:
-    with pytest.raises(NeurokitError):
-        _test(work, "decoder.threshold=0.9", "metrics.0.crop=snemi3d-gc")
+def test_old_scores_do_not_outlive_a_failed_test(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*anything: object) -> None:
+        raise NeurokitError("no score")
+
+    monkeypatch.setattr("neurokit.stages.evaluate.scores_of", fails)
+    with pytest.raises(NeurokitError, match=r"^no score$"):
+        _test(work, "decoder.threshold=0.9")
     assert not (work / "results_step=2" / "metrics.json").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 from attrs import evolve, frozen
 from conftest import TINY, offered
 from numpy.typing import NDArray
 
 from neurokit import Decoder, NeurokitError, Prediction, load_recipe, param
 from neurokit.errors import RecipeError
-from neurokit.recipe import fingerprint, to_table, to_toml
+from neurokit.recipe import fingerprint, structure_table, to_table, to_toml
 from neurokit.registry import Registry
+from neurokit.schema import System
 
 
 @frozen(kw_only=True)
@@ -81,7 +84,7 @@ def test_every_error_at_once_in_the_order_of_the_file(folder: Path) -> None:
     text = text.replace('name = "tiny"\n', "")
     (folder / "recipe.toml").write_text(text + '[[metrics]]\nuse = "waterz"\n')
     assert _problems("train.steps_per_epoch=0") == [
-        "command line: [train.steps_per_epoch] must be at least 1, not 0",
+        "override: [train.steps_per_epoch] must be at least 1, not 0",
         "recipe.toml: the parameter 'name' is missing",
         f"recipe.toml:{_line(text, 'seed = -7')}: [seed] must be at least 0, not -7",
         f"recipe.toml:{_line(text, '[loss]') + 1}: [loss.use] unknown loss 'balanced'; "
@@ -248,7 +251,7 @@ def test_a_table_takes_the_place_of_the_whole_table() -> None:
     data = _with("data.test={use='files', image='a.tif', voxel_size_nm=[1, 1, 1]}").data
     assert (data.test.image, data.test.labels) == ("a.tif", None)
     assert _problems("data.test={use='phantom', shape='x'}", file="tiny.toml") == [
-        "command line: [data.test.shape] must be a list of 3 integers, not the string 'x'"
+        "override: [data.test.shape] must be a list of 3 integers, not the string 'x'"
     ]
 
 
@@ -264,22 +267,47 @@ def test_overrides_that_cannot_be_applied_are_told_together() -> None:
         "name.x.y=1",
         file="tiny.toml",
     ) == [
-        "command line: 'train.epochs' is not of the form key.path=value",
-        "command line: '=3' is not of the form key.path=value",
-        "command line: 'a..b=1' is not of the form key.path=value",
-        "command line: [metrics.first] there is no entry 'first' in a list of 2",
-        "command line: [seed.x] 'x' is looked for in 7, which is no table",
-        "command line: [metrics.2.crop] there is no entry '2' in a list of 2",
-        "command line: [name.x.y] 'x' is looked for in 'tiny', which is no table",
+        "override: 'train.epochs' is not of the form key.path=value",
+        "override: '=3' is not of the form key.path=value",
+        "override: 'a..b=1' is not of the form key.path=value",
+        "override: [metrics.first] there is no entry 'first' in a list of 2",
+        "override: [seed.x] 'x' is looked for in 7, which is no table",
+        "override: [metrics.2.crop] there is no entry '2' in a list of 2",
+        "override: [name.x.y] 'x' is looked for in 'tiny', which is no table",
+    ]
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_a_recipe(folder: Path) -> None:
+    text = (folder / "tiny.toml").read_bytes()
+    (folder / "notepad.toml").write_bytes(b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
+    assert load_recipe("notepad.toml") == load_recipe("tiny.toml")
+    (folder / "recipe.toml").write_bytes(b'\xef\xbb\xbfextends = "notepad.toml"\r\nsed = 1\r\n')
+    assert _problems() == ["recipe.toml:2: [sed] unknown parameter 'sed'; did you mean 'seed'?"]
+
+
+def test_faults_of_overrides_and_of_the_file_are_told_together(folder: Path) -> None:
+    (folder / "recipe.toml").write_text('extends = "tiny.toml"\nsed = 1\n')
+    assert _problems("train.epoch=3", "nix", "seed.x=1") == [
+        "override: 'nix' is not of the form key.path=value",
+        "override: [seed.x] 'x' is looked for in 7, which is no table",
+        "override: [train.epoch] unknown parameter 'epoch'; did you mean 'epochs'?",
+        "recipe.toml:2: [sed] unknown parameter 'sed'; did you mean 'seed'?",
+    ]
+    with pytest.raises(RecipeError) as caught:
+        structure_table({"devise": "cpu"}, System, "a table", ["nix", "threads=-1"])
+    assert caught.value.problems == [
+        "override: 'nix' is not of the form key.path=value",
+        "a table: [devise] unknown parameter 'devise'; did you mean 'device'?",
+        "override: [threads] must be at least 0, not -1",
     ]
 
 
 @pytest.mark.usefixtures("folder")
 def test_overrides_are_checked_like_the_file() -> None:
     assert _problems("decoder.treshold=0.5", "seed='7'", "nmae=a", file="tiny.toml") == [
-        "command line: [nmae] unknown parameter 'nmae'; did you mean 'name'?",
-        "command line: [seed] must be an integer, not the string '7'",
-        "command line: [decoder.treshold] unknown parameter 'treshold'; did you mean 'threshold'?",
+        "override: [nmae] unknown parameter 'nmae'; did you mean 'name'?",
+        "override: [seed] must be an integer, not the string '7'",
+        "override: [decoder.treshold] unknown parameter 'treshold'; did you mean 'threshold'?",
     ]
 
 
@@ -321,3 +349,39 @@ def test_fingerprints_are_of_values_not_of_order() -> None:
     prints = [fingerprint(1), fingerprint("1"), fingerprint(1, 1), fingerprint([1]), fingerprint()]
     assert len({*prints}) == 5
     assert all(len(each) == 16 and int(each, 16) >= 0 for each in prints)
+
+
+HINTED = """
+extends = "tiny.toml"
+[data.test]
+use = "files"
+image = "there.h5::raw"
+labels = "there.h5::labels"
+voxel_size_nm = [30, 6, 6]
+hint = "ask the archive"
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({}, "ask the archive"),
+        ({"image": "there.h5::raw"}, "ask the archive"),
+        ({"sections": [0, 4]}, "ask the archive"),
+        ({"labels": ""}, "ask the archive"),
+        ({"image": "mine.h5"}, ""),
+        ({"labels": "mine.h5::labels"}, ""),
+        ({"hint": "ask me", "image": "mine.h5"}, "ask me"),
+        ({"image": "mine.h5", "hint": "ask me"}, "ask me"),
+        ({"use": "files", "image": "mine.h5", "labels": ""}, ""),
+    ],
+)
+def test_a_hint_is_of_the_files_that_it_was_written_with(
+    folder: Path, changes: dict[str, Any], hint: str
+) -> None:
+    (folder / "base.toml").write_text(HINTED)
+    table = tomli_w.dumps({"extends": "base.toml", "data": {"test": changes}})
+    (folder / "mine.toml").write_text(table)
+    given = [f"data.test.{key}={json.dumps(value)}" for key, value in changes.items()]
+    for recipe in (load_recipe("mine.toml"), load_recipe("base.toml", given)):
+        assert to_table(recipe)["data"]["test"]["hint"] == hint

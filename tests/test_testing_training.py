@@ -169,7 +169,8 @@ def test_datasets() -> None:
     violated(
         NotFinite(),
         "reading the grey values of 'first' raises NeurokitError: "
-        "the image of 'first' holds NaN or infinite values",
+        "the image of 'first' holds NaN or infinite values, the first at (0, 0, 0): replace them, "
+        "perhaps by 0, and save it again",
     )
     violated(
         ShiftedLabels(),

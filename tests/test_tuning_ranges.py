@@ -310,16 +310,16 @@ def test_what_is_no_range_is_told_with_its_line(given: str, key: str, message: s
 def test_what_is_no_search(override: str, problem: str) -> None:
     with pytest.raises(RecipeError) as caught:
         load_recipe("tuned.toml", [override])
-    assert caught.value.problems == [f"command line: {problem}"]
+    assert caught.value.problems == [f"override: {problem}"]
 
 
 def test_every_problem_at_once() -> None:
     with pytest.raises(RecipeError) as caught:
         load_recipe("tuned.toml", ["tune.space={decoder={x={},level=[],fine={low=2}}}"])
     assert [problem.partition("] ")[0] for problem in caught.value.problems] == [
-        "command line: [tune.space.decoder.x",
-        "command line: [tune.space.decoder.level",
-        "command line: [tune.space.decoder.fine.low",
+        "override: [tune.space.decoder.x",
+        "override: [tune.space.decoder.level",
+        "override: [tune.space.decoder.fine.low",
     ]
 
 

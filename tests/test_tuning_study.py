@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frail import child
+from children import child
 
 from neurokit import NeurokitError
 from neurokit.stopping import StopRequested, heeding_signals

@@ -18,6 +18,7 @@ from neurokit.cli.conventions import (
     overrides_argument,
     with_device,
 )
+from neurokit.printable import printable
 
 if TYPE_CHECKING:
     from neurokit.plan import Plan
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
 @click.command(epilog=EPILOG, short_help="Check a recipe and its files; run nothing.")
 @click.argument("recipe", type=click.Path(path_type=str), shell_complete=complete_recipe)
 @overrides_argument
-@click.option("--mode", type=click.Choice(["all", "train", "test", "tune"]), default="all")
+@click.option(
+    "--mode",
+    type=click.Choice(["all", "train", "test", "tune"]),
+    default="all",
+    show_default=True,
+    help="As of neurokit run.",
+)
 @click.option(
     "--checkpoint",
     metavar="FILE|NAME",
@@ -75,7 +82,7 @@ def _table(recipe: Recipe, plan: Plan, mode: str, weights: Weights | None) -> di
         "device": str(plan.device),
         "steps": steps if mode in ("all", "train") else None,
         "search": _search_table(recipe) if mode == "tune" else None,
-        "warnings": _warnings(recipe, plan, weights),
+        "warnings": _warnings(recipe, plan, mode, weights),
     }
 
 
@@ -105,14 +112,16 @@ def _search_table(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _warnings(recipe: Recipe, plan: Plan, weights: Weights | None) -> list[str]:
+def _warnings(recipe: Recipe, plan: Plan, mode: str, weights: Weights | None) -> list[str]:
     """What would run otherwise than its author may think."""
     from neurokit.schema import Validation
-    from neurokit.scores import left_out
 
-    warnings = left_out(recipe.metrics, plan.test)
+    warnings = list(plan.warnings)
     if weights is not None:
-        warnings += [each for volume in plan.test if (each := weights.size_warning(volume))]
+        sizes = [weights.size_warning(volume) for volume in plan.test]
+        predicts = mode in ("test", "tune")
+        told = weights.precision_warning(recipe.system, plan.device) if predicts else None
+        warnings += filter(None, (*sizes, told))
     if recipe.data.validation is None and recipe.train.validation != Validation():
         warnings.append("[train.validation] has no effect, as the recipe has no [data.validation]")
     if plan.device.type == "cpu" and recipe.system.num_gpus not in ("all", 0):
@@ -126,9 +135,10 @@ def _print(found: dict[str, Any]) -> None:
     click.echo(f"{toml_text(found['recipe'])}\n")
     for part, volumes in found["volumes"].items():
         for volume in volumes:
-            click.echo(f"{part[:5]:8} {volume['name']}: {_volume_in_words(volume)}")
+            name = printable(volume["name"])
+            click.echo(f"{part[:5]:8} {name}: {_volume_in_words(volume)}")
     for line in found["warnings"]:
-        click.echo(f"warning: {line}", err=True)
+        click.echo(f"warning: {printable(line)}", err=True)
     click.echo(f"network  {found['parameters']:,} parameters, on {found['device']}")
     if found["search"] is not None:
         click.echo(f"tuning   {_search_in_words(found['search'])}")

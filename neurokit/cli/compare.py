@@ -10,6 +10,7 @@ import click
 
 from neurokit.cli.completing import complete_run
 from neurokit.cli.conventions import EPILOG, errors_in_one_line, json_option
+from neurokit.printable import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -51,7 +52,7 @@ def compare(runs: tuple[str, ...], html: Path | None, as_json: bool) -> None:
         else:
             _print(found)
             if html is not None:
-                click.echo(f"\nwrote {html}")
+                click.echo(f"\nwrote {printable(html)}")
 
 
 def _print(found: Comparison) -> None:
@@ -76,7 +77,7 @@ def _print(found: Comparison) -> None:
             print_table(section.title, names, turned, apart=True)
     click.echo(f"\n{conclusion(found)}")
     for warning in found.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {printable(warning)}", err=True)
 
 
 def _cells(line: Line) -> list[Text]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from neurokit.printable import printable
+
 
 def outcome_table(outcome: Any) -> dict[str, Any]:
     """What a run left as plain values, for JSON; null where there is nothing."""
@@ -48,32 +50,37 @@ def print_outcome(outcome: Any) -> None:
     if outcome.scores is not None:
         width = max(len(key) for key in outcome.scores["mean"])
         for volume, scores in outcome.scores["volumes"].items():
-            click.echo(f"\nscores of {volume}")
+            click.echo(f"\nscores of {printable(volume)}")
             for key, value in scores.items():
                 click.echo(f"  {key:{width}}  {value:.4f}")
+        if outcome.scores["no_test"]:
+            reasons = ", and ".join(outcome.scores["no_test"])
+            click.echo(f"\nthese scores are no test: {printable(reasons)}")
     elif outcome.unscored is not None:
-        click.echo(f"\nnothing was scored: {outcome.unscored}")
+        click.echo(f"\nnothing was scored: {printable(outcome.unscored)}")
     click.echo("\nresults")
     own = outcome.folder in outcome.checkpoint.parents
     for file in [*([outcome.checkpoint] if own else []), *outcome.segmentations]:
-        click.echo(f"  {file}")
+        click.echo(f"  {printable(file)}")
     if outcome.scores is not None:
         step = outcome.scores["step"]
-        click.echo(f"  {outcome.folder / f'results_step={step}' / 'metrics.json'}")
+        scores = outcome.folder / f"results_step={step}" / "metrics.json"
+        click.echo(f"  {printable(scores)}")
     _print_report(outcome.report)
     if outcome.segmentations:
-        click.echo(f"\nlook at it with: {shlex.join(['neurokit', 'view', str(outcome.folder)])}")
+        look = shlex.join(["neurokit", "view", str(outcome.folder)])
+        click.echo(f"\nlook at it with: {printable(look)}")
 
 
 def _print_report(report: Path | None) -> None:
     if report is not None:
-        click.echo(f"  {report}")
+        click.echo(f"  {printable(report)}")
 
 
 def _print_found(found: Any, checkpoint: Path, report: Path | None) -> None:
     best = found.best
     trials = "the only trial" if found.done == 1 else f"the best of {found.done} trials"
-    click.echo(f"\n{trials} on {', '.join(found.volumes)} is trial {best.number}")
+    click.echo(f"\n{trials} on {printable(', '.join(found.volumes))} is trial {best.number}")
     scores = {found.headline: best.value} | best.scores
     width = max(map(len, [*scores, *best.settings]))
     for key, value in scores.items():
@@ -83,9 +90,9 @@ def _print_found(found: Any, checkpoint: Path, report: Path | None) -> None:
         click.echo(f"  {key:{width}}  {json.dumps(value)}")
     click.echo("\nresults")
     for file in found.files:
-        click.echo(f"  {file}")
+        click.echo(f"  {printable(file)}")
     _print_report(report)
     test = ["neurokit", "run", str(found.files[0]), "--mode", "test", "--checkpoint"]
-    click.echo(f"\ntest with: {shlex.join([*test, str(checkpoint)])}")
+    click.echo(f"\ntest with: {printable(shlex.join([*test, str(checkpoint)]))}")
     for warning in found.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {printable(warning)}", err=True)

@@ -8,6 +8,7 @@ import click
 
 from neurokit.cli.completing import complete_run
 from neurokit.cli.conventions import EPILOG, errors_in_one_line
+from neurokit.printable import printable
 
 
 @click.command(epilog=EPILOG, short_help="Write the report of a run anew.")
@@ -22,9 +23,10 @@ def report(run: Path, without_data: bool) -> None:
 
     Every run writes it at its end: scores and how they were computed, pictures in three planes, the
     worst merges and splits, curves, time and memory, the recipe and versions. It is one file, which
-    loads nothing from anywhere. Pictures and mistakes need the data that the recipe names; paths in
-    it are relative to where you are. Where data is missing, a report that is there already is left
-    as it is.
+    loads nothing from anywhere. A run that fails or is stopped says there how it ended and how to
+    go on; it leaves out pictures and mistakes, which this command adds. They need the data that the
+    recipe names; paths in it are relative to where you are. Where data is missing, a report that is
+    there already is left as it is.
     """
     with errors_in_one_line():
         from neurokit.errors import NeurokitError
@@ -38,5 +40,6 @@ def report(run: Path, without_data: bool) -> None:
                     f"the data of {name} is missing: {why}; {run / REPORT} is left as it is, and "
                     f"--without-data writes it without pictures and mistakes"
                 )
-            click.echo(f"warning: the data of {name} is missing: {why}", err=True)
-        click.echo(write_report(run))
+            told = printable(f"warning: the data of {name} is missing: {why}")
+            click.echo(told, err=True)
+        click.echo(printable(write_report(run)))

@@ -235,9 +235,12 @@ def _metric(table: Table, registry: Registry) -> Metric | None:
 
 def _untested(runs: Sequence[ComparedRun]) -> Iterator[str]:
     for run in runs:
-        if run.results is None:
-            again = shlex.join(["neurokit", "run", "--resume", str(run.folder), "--mode", "test"])
-            yield f"{run.label} has not been tested; test it: {again}"
+        again = ["neurokit", "run", "--resume", str(run.folder)]
+        if run.results is None and not run.can_be_tested:
+            yield f"{run.label} has no network yet; go on with it: {shlex.join(again)}"
+        elif run.results is None:
+            test = shlex.join([*again, "--mode", "test"])
+            yield f"{run.label} has not been tested; test it: {test}"
         elif not run.results.mean:
             yield f"{run.label} was tested, and nothing was scored"
 

@@ -14,9 +14,8 @@ from attrs import evolve, frozen
 
 from neurokit.comparing.differences import Missing, Table
 from neurokit.errors import NeurokitError, first_line
-from neurokit.reporting.no_test import why_no_test
-from neurokit.results import Results, all_results, latest_results
-from neurokit.run_folder import is_run, own_recipe, runs_in
+from neurokit.results import Results, all_results, latest_results, results_of
+from neurokit.run_folder import is_run, last_checkpoint, network_of, own_recipe, runs_in
 
 _RESULTS = "results_step="
 # What testing goes by, wherever the network came from. The rest says how that was trained.
@@ -60,6 +59,11 @@ class ComparedRun:
         return None if self.has_trained or self.results is None else self.results.checkpoint
 
     @property
+    def can_be_tested(self) -> bool:
+        """Whether there is a network, be it its own or one from elsewhere."""
+        return self.has_trained or _network_was_given(self.folder)
+
+    @property
     def has_trained(self) -> bool:
         """Whether it has trained a network of its own."""
         return _trained(self.folder)
@@ -94,7 +98,7 @@ def _meant(name: str, *, alone: bool) -> list[tuple[Path, Results | None]]:
     """The runs, and a test of each, that a name means."""
     path, at, number = name.rpartition("@")
     if at and number.isdigit() and not Path(name).exists():
-        return [(Path(path), _results_of(Path(path), int(number)))]
+        return [(Path(path), results_of(Path(path), int(number)))]
     folder = Path(name)
     if is_run(folder):
         return [(folder, _latest(folder))]
@@ -102,7 +106,7 @@ def _meant(name: str, *, alone: bool) -> list[tuple[Path, Results | None]]:
     number = place.name.removeprefix(_RESULTS)
     if is_run(place.parent) and number != place.name and number.isdigit():
         run = folder.parent if folder.name else place.parent
-        return [(run, _results_of(run, int(number)))]
+        return [(run, results_of(run, int(number)))]
     if place.name == _NO_RUN and runs_in(place.parent):
         return []  # the shell put it between the runs: outputs/demo/*
     runs = runs_in(folder)
@@ -115,14 +119,6 @@ def _latest(run: Path) -> Results | None:
     return latest_results(run) if all_results(run) else None
 
 
-def _results_of(run: Path, step: int) -> Results:
-    tests = {each.step: each for each in all_results(run)}
-    if step not in tests:
-        there = ", ".join(map(str, tests)) or "none"
-        raise NeurokitError(f"{run} holds no results of step {step}; tested steps: {there}")
-    return tests[step]
-
-
 def _remembered(folder: Path, results: Results | None) -> ComparedRun:
     environment = _read(folder / "environment.json", json.loads)
     versions = environment.pop("distributions", {})
@@ -130,29 +126,23 @@ def _remembered(folder: Path, results: Results | None) -> ComparedRun:
         label=str(folder),
         folder=folder,
         results=results,
-        no_test=_no_test(folder, results),
+        no_test="" if results is None else ", and ".join(results.no_test),
         recipe=_recipe(folder, results),
         environment={key: str(value) for key, value in {**environment, **versions}.items()},
         training_seconds=training_seconds(folder),
     )
 
 
-def _no_test(folder: Path, results: Results | None) -> str:
-    """Why the scores of a test are none, as the report of the run says it."""
-    if results is None or not results.mean:
-        return ""
-    recipe = _read(results.folder / "recipe.toml", tomllib.loads)
-    return ", and ".join(why_no_test(folder, recipe))
-
-
 def _recipe(folder: Path, results: Results | None) -> dict[str, Any]:
     """What a run was trained by, and, where it was tested otherwise, what that went by.
 
-    Where the network came from elsewhere, what its recipe says of training has had no effect.
+    Where the network came from elsewhere, what its recipe says of training has had no effect. A run
+    that ended before its first checkpoint has been trained by it all the same.
     """
     own = _read(folder / "recipe.toml", tomllib.loads)
     tested = own if results is None else _read(results.folder / "recipe.toml", tomllib.loads)
-    trained = _trained(folder)
+    elsewhere = results is not None or _network_was_given(folder)
+    trained = _trained(folder) or not elsewhere
     recipe: dict[str, Any] = {
         key: value if trained or key == "name" else Missing.ELSEWHERE for key, value in own.items()
     }
@@ -172,6 +162,11 @@ def _without_hint(dataset: Any) -> Any:
     if not isinstance(dataset, dict):
         return dataset
     return {key: value for key, value in dataset.items() if key != "hint"}
+
+
+def _network_was_given(folder: Path) -> bool:
+    """Whether a run was begun to test or tune a network from elsewhere."""
+    return network_of(folder) != str(last_checkpoint(folder))
 
 
 def _trained(folder: Path) -> bool:

@@ -10,10 +10,10 @@ from attrs import frozen
 from markupsafe import Markup
 
 from neurokit.kinds import Metric
+from neurokit.no_test import was_tuned
 from neurokit.params import declared_param
 from neurokit.recipe import to_table
 from neurokit.registry import installed
-from neurokit.reporting.no_test import was_tuned, why_no_test
 from neurokit.reporting.words import paragraphs
 from neurokit.results import Results
 from neurokit.schema import Recipe
@@ -114,30 +114,30 @@ def _why_unscored(run: Path, recipe: Recipe, volumes: Iterable[Volume]) -> str:
     return f"Nothing was scored: the test volume has no {truths}."
 
 
-def notes(run: Path, results: Results, recipe: Recipe, volumes: Iterable[Volume]) -> list[str]:
+def notes(
+    run: Path, results: Results, recipe: Recipe, volumes: Iterable[Volume] | None
+) -> list[str]:
     """What makes scores less than they seem.
 
     Args:
         run: the folder of the run.
         results: of its test.
         recipe: that the test went by.
-        volumes: that were tested, as far as they can be opened.
+        volumes: that were tested, as far as they can be opened; None where nobody tried.
     """
     found = []
     data = recipe.data
     if not recipe.metrics:
         found.append("Nothing was scored: the recipe names no metrics.")
-    elif not results.mean:
+    elif not results.mean and volumes is not None:
         found.append(_why_unscored(run, recipe, volumes))
-    table = to_table(recipe)
-    reasons = why_no_test(run, table)
-    found += [f"The scores are no test: {reason}." for reason in reasons]
+    found += [f"The scores are no test: {reason}." for reason in results.no_test]
     if data.test is not None and data.test == data.validation:
         found.append(
             "The test volume is the validation volume, too: whatever was chosen by looking at the "
             "validation was chosen on it."
         )
-    if was_tuned(run, table) and data.validation not in (None, data.test):
+    if was_tuned(run, to_table(recipe)) and data.validation not in (None, data.test):
         found.append(
             "The decoder's settings were found by a search, which scored on the validation."
         )

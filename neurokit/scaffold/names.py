@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from attrs import frozen
 
 import neurokit
-from neurokit.errors import NeurokitError
+from neurokit.errors import NeurokitError, UsageError
 from neurokit.hooks import offered_hooks
 from neurokit.registry import installed
 
@@ -59,25 +59,26 @@ def check_names(names: Names, kind: str, text: str) -> None:
         text: of the templates, whose own names the component's class must not hide.
 
     Raises:
-        NeurokitError: with what to do instead.
+        UsageError: such a name never does; with what to do instead.
+        NeurokitError: it is taken.
     """
     given = names.given
     if given.startswith(_PREFIX):
-        raise NeurokitError(
+        raise UsageError(
             f"leave out '{_PREFIX}', which is put before every name: {given.removeprefix(_PREFIX)}"
         )
     if not _NAME.fullmatch(given):
-        raise NeurokitError(f"{given!r} does not do as a name{_instead(given)}")
+        raise UsageError(f"{given!r} does not do as a name{_instead(given)}")
     for word in (names.name, names.class_name):
         if keyword.iskeyword(word):
-            raise NeurokitError(f"'{word}' is a word of Python's own; choose another name")
+            raise UsageError(f"'{word}' is a word of Python's own; choose another name")
     if names.name in _RESERVED or find_spec(names.name) is not None:
         raise NeurokitError(
             f"'{names.name}' is the name of a package that Python imports already; choose another "
             f"name"
         )
     if re.search(rf"\b{names.class_name}\b", text) or names.class_name in neurokit.__all__:
-        raise NeurokitError(
+        raise UsageError(
             f"the class {names.class_name} would hide one of that name; choose another name"
         )
     offers = offered_hooks() if kind == "hook" else installed().offers

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import attrs
 
-from neurokit.errors import NeurokitError
+from neurokit.errors import RecipeError
 from neurokit.params import Param, declared_param
 from neurokit.structuring import (
     FindComponent,
@@ -85,14 +85,16 @@ def trial_count(tuning: Tuning, ranges: tuple[Range, ...]) -> int:
     """How many trials a study is to have: as many as are asked for, or as there are settings.
 
     Raises:
-        NeurokitError: a grid has no end.
+        RecipeError: a grid has no end.
     """
     size = grid_size(ranges)
     if tuning.sampler == "grid" and size is None:
         name = next(each.name for each in ranges if each.count is None)
-        raise NeurokitError(
-            f'tune.sampler is "grid", and {name} has no step; give it one in tune.space, or choose '
-            f'"tpe"'
+        raise RecipeError(
+            [
+                f'tune.sampler is "grid", and {name} has no step; give it one in tune.space, or '
+                f'choose "tpe"'
+            ]
         )
     wanted = _TRIALS if tuning.trials is None else tuning.trials
     if size is None:
