@@ -17,6 +17,7 @@ from neurokit.kinds import KINDS, Kind
 from neurokit.params import declared_param
 from neurokit.recipe import to_table
 from neurokit.registry import Offer, Registry, installed
+from neurokit.shipped import WeightsOffer, offered_weights
 from neurokit.structuring import type_words
 
 _WIDTH = 100
@@ -31,7 +32,7 @@ _TABLES = {
 def described(name: str, kind: str | None = None, registry: Registry | None = None) -> str:
     """The component as a commented TOML table: every parameter with its default.
 
-    A hook plugin has none, and only its documentation is shown.
+    A hook plugin has none, and only its documentation is shown; of weights, their card.
 
     Args:
         name: as in a recipe's `use`.
@@ -44,6 +45,8 @@ def described(name: str, kind: str | None = None, registry: Registry | None = No
     offer = _the_offer(name, kind, registry)
     if isinstance(offer, HookOffer):
         return _described_hook(offer)
+    if isinstance(offer, WeightsOffer):
+        return offer.card()
     component = registry.load(offer)
     header = _TABLES.get(offer.kind, offer.kind)
     lines = [*_documentation(component), f"# ({offer.kind} of {offer.origin})"]
@@ -68,24 +71,28 @@ def component_table(
         `kind`, `name`, `package`, `version`, `documentation`, and `parameters`, a list of tables
         with `key` (dotted where it is in a table, NAME standing for a name of one's choice),
         `help`, `type` and `range` in words, `required`, and `default`, which is None where there is
-        none. A hook has no parameters.
+        none. A hook has no parameters; weights have none, and their card is the documentation.
 
     Raises:
         NeurokitError: there is no such component, several, or it cannot be loaded.
     """
     registry = registry or installed()
     offer = _the_offer(name, kind, registry)
-    if isinstance(offer, HookOffer):
-        documented, parameters = _documented_of_hook(offer), []
+    parameters: list[dict[str, Any]] = []
+    if isinstance(offer, WeightsOffer):
+        documentation = offer.card()
+    elif isinstance(offer, HookOffer):
+        documentation = inspect.cleandoc(_documented_of_hook(offer).__doc__ or "")
     else:
-        documented = registry.load(offer)
-        parameters = _parameter_tables(documented, "", registry)
+        component = registry.load(offer)
+        documentation = inspect.cleandoc(component.__doc__ or "")
+        parameters = _parameter_tables(component, "", registry)
     return {
         "kind": offer.kind,
         "name": offer.name,
         "package": offer.distribution,
         "version": offer.version,
-        "documentation": inspect.cleandoc(documented.__doc__ or ""),
+        "documentation": documentation,
         "parameters": parameters,
     }
 
@@ -111,17 +118,21 @@ def toml_text(table: dict[str, Any], above: str = "") -> str:
     return "\n".join(lines)
 
 
-def _the_offer(name: str, kind: str | None, registry: Registry) -> Offer | HookOffer:
+def _the_offer(name: str, kind: str | None, registry: Registry) -> Offer | HookOffer | WeightsOffer:
     distribution, _, bare = name.rpartition(":")
-    offers: list[Offer | HookOffer] = [*registry.offers, *offered_hooks()]
+    # Weights are named after the package that holds them, all else after what installed it.
+    others: list[HookOffer | WeightsOffer] = [*offered_hooks(), *offered_weights()]
+    offers: list[Offer | HookOffer | WeightsOffer] = [*registry.offers, *others]
     named = [
-        each for each in offers if each.name == bare and distribution in ("", each.distribution)
+        each
+        for each in offers
+        if each.name == bare
+        and distribution in ("", each.distribution, getattr(each, "package", None))
     ]
     kinds = sorted({each.kind for each in named})
     if kind is None:
         if len(kinds) > 1:
-            words = " and ".join(f"{'an' if each[0] in 'aeiou' else 'a'} {each}" for each in kinds)
-            raise NeurokitError(f"'{name}' is {words}; choose with --kind")
+            raise NeurokitError(f"'{name}' is {' and '.join(map(_one, kinds))}; choose with --kind")
         if not kinds:
             near = get_close_matches(bare, {each.name for each in offers}, n=1)
             hint = f"did you mean '{near[0]}'?" if near else "see neurokit list-plugins"
@@ -129,13 +140,22 @@ def _the_offer(name: str, kind: str | None, registry: Registry) -> Offer | HookO
         (kind,) = kinds
     if kind in KINDS:
         return registry.find(kind, name)
-    if kind != "hook":
-        raise NeurokitError(f"there is no kind '{kind}'; there are {', '.join(KINDS)}, hook")
-    for each in named:
-        if isinstance(each, HookOffer):
-            return each
-    known = ", ".join(each.name for each in offered_hooks())
-    raise NeurokitError(f"there is no hook '{name}'; installed: {known}")
+    its = [each for each in named if each.kind == kind and not isinstance(each, Offer)]
+    if len(its) == 1:
+        return its[0]
+    if its:
+        choices = " or ".join(f"'{each.distribution}:{bare}'" for each in its)
+        raise NeurokitError(f"several packages offer the {kind} '{name}'; use {choices}")
+    known = ", ".join(each.name for each in others if each.kind == kind)
+    there = "are no weights" if kind == "weights" else f"is no {kind}"
+    raise NeurokitError(f"there {there} '{name}'; installed: {known or 'none'}")
+
+
+def _one(kind: str) -> str:
+    """A kind with its article."""
+    if kind == "weights":
+        return kind
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _described_hook(offer: HookOffer) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import attrs
+
+from neurokit.errors import NeurokitError
 
 _GROUPS = "neurokit."
+# Bytes; safetensors writes no longer one.
+_LONGEST_HEADER = 100_000_000
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -31,6 +39,77 @@ def shipped_weights() -> dict[str, Path]:
             for file in sorted(folder.glob("*.safetensors")):
                 found.setdefault(f"{package}:{file.stem}", file)
     return found
+
+
+@attrs.frozen
+class WeightsOffer:
+    """A trained network that an installed distribution brings along.
+
+    Attributes:
+        name: of the file, without its ending.
+        package: that holds the file, by the name that Python imports.
+        distribution: that installed the package.
+        version: of the distribution.
+        file: of the weights.
+    """
+
+    name: str
+    package: str
+    distribution: str
+    version: str
+    file: Path
+
+    @property
+    def kind(self) -> str:
+        """What it is listed as, beside the kinds of components."""
+        return "weights"
+
+    def title(self) -> str:
+        """What the weights are, as their file says it; of that, only the header is read.
+
+        Raises:
+            NeurokitError: the file is damaged.
+        """
+        try:
+            with self.file.open("rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                header: Any = json.loads(file.read(min(length, _LONGEST_HEADER)))
+            title = header.get("__metadata__", {}).get("title") or self.name
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
+            raise NeurokitError(f"{self.file} is damaged: install {self.origin} again") from error
+        return str(title).removeprefix(f"{self.name}: ")
+
+    def card(self) -> str:
+        """The model card that lies beside the file; where there is none, only what it is.
+
+        Raises:
+            NeurokitError: it cannot be read.
+        """
+        try:
+            return self.file.with_suffix(".md").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return f"# {self.name}: {self.title()}\n\n{self.file} has no card beside it."
+        except (OSError, ValueError) as error:
+            raise NeurokitError(
+                f"the card of {self.file} cannot be read: install {self.origin} again"
+            ) from error
+
+    @property
+    def origin(self) -> str:
+        """Distribution and version, for messages."""
+        return f"{self.distribution} {self.version}"
+
+
+def offered_weights() -> list[WeightsOffer]:
+    """The trained networks of neurokit and of its plugins, by name."""
+    distributions = {each.module.split(".")[0]: each.dist for each in _points()}
+    offers = []
+    for full, file in shipped_weights().items():
+        package, _, name = full.partition(":")
+        its = distributions.get(package)
+        origin = (its.name, its.version) if its is not None else ("unknown", "?")
+        offers.append(WeightsOffer(name, package, *origin, file))
+    return sorted(offers, key=lambda offer: (offer.name, offer.package))
 
 
 def weights_folders(package: str) -> list[Path]:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, version
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import offered
 
+import neurokit
 from neurokit import NeurokitError, load_recipe
 from neurokit.cli import main
 from neurokit.hooks import offered_hooks
 from neurokit.kinds import KINDS
 from neurokit.registry import Registry
 from neurokit.run_folder import Interrupted, Preempted
+from neurokit.shipped import WeightsOffer, offered_weights
 from neurokit.structuring import make_converter
 
 SHORT = ("train.epochs=1", "train.steps_per_epoch=1", "train.batch_size=1")
@@ -70,7 +72,7 @@ def test_only_tuning_loads_the_libraries_of_tuning() -> None:
 
 def test_components_are_listed() -> None:
     rows = json.loads(invoke("list-plugins", "--json").stdout)
-    assert {row["kind"] for row in rows} == {*KINDS, "hook"}
+    assert {row["kind"] for row in rows} == {*KINDS, "hook", "weights"}
     waterz = next(row for row in rows if row["name"] == "waterz")
     assert waterz["kind"] == "decoder"
     assert waterz["package"] == "neurokit"
@@ -86,7 +88,99 @@ def test_components_are_listed() -> None:
     assert "\x1b" not in table.stdout
     wrong = invoke("list-plugins", "--kind", "decoders")
     assert wrong.exit_code == 2
-    assert f"there is no kind 'decoders'; there are {', '.join([*KINDS, 'hook'])}" in wrong.stderr
+    assert wrong.stderr == (
+        f"error: there is no kind 'decoders'; there are {', '.join([*KINDS, 'hook', 'weights'])}\n"
+    )
+
+
+def test_shipped_weights_are_listed_and_their_cards_shown() -> None:
+    rows = json.loads(invoke("list-plugins", "--kind", "weights", "--json").stdout)
+    own = {row["name"]: row for row in rows if row["package"] == "neurokit"}
+    assert own["fib25_cpu"] == {
+        "kind": "weights",
+        "name": "fib25_cpu",
+        "package": "neurokit",
+        "version": version("neurokit"),
+        "summary": "fly medulla, FIB-SEM, 10 nm",
+        "error": None,
+    }
+    assert own["phantom_demo"]["summary"] == "synthetic tissue"
+    table = invoke("list-plugins", "--kind", "weights").stdout.splitlines()
+    assert table[0].split() == ["kind", "name", "package", "what", "it", "is"]
+    assert "fib25_cpu" in table[1]
+    card = (Path(neurokit.__file__).parent / "weights/fib25_cpu.md").read_text().strip()
+    for name in ("fib25_cpu", "neurokit:fib25_cpu"):
+        assert invoke("show", name).stdout == f"{card}\n"
+    document = json.loads(invoke("show", "fib25_cpu", "--kind", "weights", "--json").stdout)
+    assert (document["kind"], document["documentation"]) == ("weights", card)
+    assert document["parameters"] == []
+    assert invoke("show", "fib25_cp").stderr == (
+        "error: there is no component 'fib25_cp'; did you mean 'fib25_cpu'?\n"
+    )
+
+
+def test_weights_are_listed_without_loading_anything() -> None:
+    for arguments in (["list-plugins", "--kind", "weights"], ["show", "fib25_cpu"]):
+        program = (
+            "import sys; from neurokit.cli import main; main(standalone_mode=False); print([name "
+            "for name in ('torch', 'numpy', 'h5py', 'safetensors') if name in sys.modules])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "[]"
+
+
+def _weights(folder: Path, header: bytes) -> WeightsOffer:
+    file = folder / "mine.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header)
+    return WeightsOffer("mine", "my_package", "my-package", "2.1", file)
+
+
+def test_the_title_of_weights_is_read_from_their_header(tmp_path: Path) -> None:
+    for header, title in (
+        (b'{"__metadata__": {"title": "mine: fish"}}', "fish"),
+        (b'{"__metadata__": {"title": "fish"}, "w": {}}', "fish"),
+        (b'{"__metadata__": {"title": ""}}', "mine"),
+        (b"{}", "mine"),
+    ):
+        weights = _weights(tmp_path, header)
+        assert weights.title() == title
+    file = tmp_path / "mine.safetensors"
+    assert weights.card() == f"# mine: mine\n\n{file} has no card beside it."
+    (tmp_path / "mine.md").write_bytes(b"\xff")
+    with pytest.raises(NeurokitError) as caught:
+        weights.card()
+    assert str(caught.value) == f"the card of {file} cannot be read: install my-package 2.1 again"
+    for header in (b"[]", b"{", b"\xff", b'{"__metadata__": 3}', b"[" * 100_000):
+        with pytest.raises(NeurokitError) as caught:
+            _weights(tmp_path, header).title()
+        assert str(caught.value) == f"{file} is damaged: install my-package 2.1 again"
+
+
+def test_weights_of_one_name_and_those_that_are_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = _weights(tmp_path, b"[]")
+    other = attrs.evolve(mine, package="other", distribution="other")
+    namesake = attrs.evolve(mine, name="waterz")
+    monkeypatch.setattr("neurokit.shipped.offered_weights", lambda: [mine])
+    listed = invoke("list-plugins", "--kind", "weights", "--strict")
+    assert listed.exit_code == 1
+    assert f"{mine.file} is damaged: install my-package 2.1 again" in listed.stdout
+    monkeypatch.setattr("neurokit.listing.offered_weights", lambda: [mine, other, namesake])
+    for arguments, said in (
+        (
+            ["mine"],
+            "several packages offer the weights 'mine'; use 'my-package:mine' or 'other:mine'",
+        ),
+        (["waterz"], "'waterz' is a decoder and weights; choose with --kind"),
+    ):
+        result = invoke("show", *arguments)
+        assert (result.exit_code, result.stderr) == (1, f"error: {said}\n")
+    for name in ("my-package:mine", "my_package:mine"):
+        (tmp_path / "mine.md").write_text("# mine\x1b[2J\n\nfish\n")
+        assert invoke("show", name).stdout == "# mine\\x1b[2J\n\nfish\n"
 
 
 def _offers() -> list[Any]:
@@ -148,10 +242,16 @@ def test_what_cannot_be_shown() -> None:
     ):
         result = invoke("show", name)
         assert (result.exit_code, result.stderr) == (1, f"error: {message}\n")
+    wrong = invoke("show", "waterz", "--kind", "hooks")
+    assert wrong.exit_code == 2
+    assert wrong.stderr == (
+        f"error: there is no kind 'hooks'; there are {', '.join(KINDS)}, hook, weights\n"
+    )
     hooks = ", ".join(each.name for each in offered_hooks())
+    weights = ", ".join(each.name for each in offered_weights())
     for kind, message in (
-        ("hooks", f"there is no kind 'hooks'; there are {', '.join(KINDS)}, hook"),
         ("hook", f"there is no hook 'waterz'; installed: {hooks}"),
+        ("weights", f"there are no weights 'waterz'; installed: {weights}"),
     ):
         result = invoke("show", "waterz", "--kind", kind)
         assert (result.exit_code, result.stderr) == (1, f"error: {message}\n")
@@ -291,8 +391,8 @@ def test_every_problem_of_a_recipe_has_its_line(tiny: Path) -> None:
     result = invoke("run", tiny, "sed=1", "decoder.treshold=0.5")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        "error: command line: [sed] unknown parameter 'sed'; did you mean 'seed'?\n"
-        "error: command line: [decoder.treshold] unknown parameter 'treshold'; "
+        "error: override: [sed] unknown parameter 'sed'; did you mean 'seed'?\n"
+        "error: override: [decoder.treshold] unknown parameter 'treshold'; "
         "did you mean 'threshold'?\n"
     )
 

@@ -23,7 +23,13 @@ from neurokit.cli.keys import PLACES, _class_keys, keys_of
 from neurokit.errors import RecipeError
 from neurokit.listing import component_table
 from neurokit.registry import Offer, Registry
-from neurokit.shipped import nearest_recipes, offered_names, shipped_recipes, shipped_weights
+from neurokit.shipped import (
+    nearest_recipes,
+    offered_names,
+    offered_weights,
+    shipped_recipes,
+    shipped_weights,
+)
 
 BIN = Path(sys.executable).parent
 NEUROKIT = BIN / "neurokit"
@@ -93,7 +99,10 @@ def test_components_and_kinds_are_completed() -> None:
     assert offers("neurokit show waterz --kind dec") == ["decoder"]
     assert offers("neurokit list-plugins --kind ho") == ["hook"]
     assert offers("neurokit show --kind decoder w") == ["waterz"]
-    assert set(offers("neurokit show ")) == {*offered_names()}
+    assert offers("neurokit show fib25_c") == ["fib25_cpu"]
+    weights = {each.name for each in offered_weights()}
+    assert set(offers("neurokit show ")) == {*offered_names(), *weights}
+    assert set(offers("neurokit show --kind weights ")) == weights
     assert {"waterz", "progress", "phantom"} <= {*offered_names()}
 
 
@@ -119,12 +128,27 @@ def test_runs_are_completed(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert offers("neurokit run --resume elsewhere/a/1 decoder.thr") == ["decoder.threshold="]
 
 
+def test_steps_and_volumes_of_a_run_are_completed(tiny: Path) -> None:
+    run = _run("outputs/demo/20260101-1")
+    for place in ("12/b", "12/a", "7/a", "7"):
+        folder = run / f"results_step={place}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "test_im_segmentation.h5").touch()
+    (run / "results_step=old").mkdir()
+    assert offers("neurokit view outputs/demo/20260101-1 --step ") == ["7", "12"]
+    assert offers("neurokit view outputs/demo --step 1") == ["12"]
+    assert offers("neurokit view outputs/demo --volume ") == ["a", "b"]
+    assert offers("neurokit view outputs/demo --step 7 --volume ") == ["a"]
+    assert offers("neurokit view --step ") == offers("neurokit view gone --volume ") == []
+
+
 def test_weights_and_archives_are_completed(tiny: Path) -> None:
     for name in ("last.ckpt", "mine.safetensors", "other.txt"):
         Path(name).touch()
     own = ["last.ckpt", "mine.safetensors"]
     assert offers("neurokit run --checkpoint ") == [*own, *shipped_weights()]
     assert offers("neurokit check tiny.toml --checkpoint neurokit:ph") == ["neurokit:phantom_demo"]
+    assert offers("neurokit check tiny.toml --checkpoint ph") == ["phantom_demo"]
     parameter = click.Argument(["name"])
     context = click.Context(click.Command("fetch"))
     assert complete_archive(context, parameter, "sn") == ["snemi3d"]

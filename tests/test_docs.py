@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -382,6 +383,17 @@ def _installed_by_hand(package: Path, place: Path) -> None:
     (metadata / "entry_points.txt").write_text("\n".join(offered), "utf-8")
 
 
+@pytest.fixture
+def _nothing_stays_imported() -> Iterator[None]:
+    """What is imported of a test's own packages is gone after it, as are their folders."""
+    before = set(sys.modules)
+    yield
+    for name in {each for each in sys.modules if each.startswith("neurokit_")} - before:
+        del sys.modules[name]
+    installed.cache_clear()
+
+
+@pytest.mark.usefixtures("_nothing_stays_imported")
 def test_a_newcomer_gets_through_the_tutorial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -416,7 +428,6 @@ def test_a_newcomer_gets_through_the_tutorial(
         assert result.exit_code == 0, (arguments, result.output)
         run = run or next(iter(re.findall(r"outputs/demo/[-\d]+", result.output)), "")
         done.append(what)
-    installed.cache_clear()
     assert set(done) == {"doctor", "run", "compare", "new"}
     assert done.count("run") == 7
     assert (tmp_path / run / "report.html").is_file()

@@ -550,7 +550,8 @@ def test_files_of_ones_own(tmp_path: Path) -> None:
             "name either the folder of a RUN or an --image, not both",
         ),
         (["run", "--labels", "a.tif"], 2, "--labels and --voxel-size go with --image"),
-        (["--image", "a.tif", "--volume", "b"], 2, "--volume and --channels go with a RUN"),
+        (["--image", "a.tif", "--volume", "b"], 2, "--step, --volume and --channels go with a RUN"),
+        (["--image", "a.tif", "--step", "0"], 2, "--step, --volume and --channels go with a RUN"),
         (
             ["run", "--at", "1,2"],
             2,
@@ -573,6 +574,11 @@ def test_files_of_ones_own(tmp_path: Path) -> None:
             "--voxel-size is 'nan,6,inf'; it must be three numbers in nanometres above 0, such as "
             "30,6,6",
         ),
+        (
+            ["run", "--channels", "a,b,c,d"],
+            2,
+            "--channels is 'a,b,c,d'; it must be one to three names",
+        ),
         (["nothing"], 1, "nothing is not the folder of a run; one lies at outputs/<name>/<time>"),
     ],
 )
@@ -581,12 +587,12 @@ def test_commands_that_cannot_be(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = invoke(*arguments)
-    assert result.exit_code == status
-    assert result.stderr.rpartition("rror: ")[2] == f"{said}\n"
+    assert (result.exit_code, result.stderr) == (status, f"error: {said}\n")
 
 
 def test_volumes_and_places_that_are_not_there(run: Path) -> None:
     for arguments, said in (
+        (["--step", "7"], f"{run} holds no results of step 7; tested steps: 1"),
         (["--volume", "b"], "no volume 'b' was tested; there are phantom-2-0"),
         (["--at", "6,0,0"], "6, 0, 0 lies outside of phantom-2-0, which has 6 x 40 x 44 voxels"),
     ):
@@ -639,6 +645,127 @@ def test_it_runs_until_ctrl_c(run: Path) -> None:
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=30)
     assert (process.returncode, rest.strip(), errors) == (0, "", "")
+
+
+@pytest.fixture
+def several(run: Path) -> Path:
+    """A run that has tested two volumes at step 1 and again, otherwise, at step 0."""
+    latest = run / "results_step=1"
+    for folder in (latest, run / "results_step=0"):
+        for name in ("a", "b"):
+            (folder / name).mkdir(parents=True)
+            for file in ("test_im_segmentation.h5", "test_im_prediction.h5"):
+                (folder / name / file).write_bytes((latest / file).read_bytes())
+            with h5py.File(folder / name / "test_im_segmentation.h5", "a") as file:
+                file["main"].attrs["volume"] = name
+        (folder / "recipe.toml").write_text((latest / "recipe.toml").read_text())
+    for file in ("test_im_segmentation.h5", "test_im_prediction.h5", "metrics.json"):
+        (latest / file).unlink()
+    os.utime(run / "results_step=0/recipe.toml", ns=(0, 0))
+    with h5py.File(run / "results_step=0/b/test_im_segmentation.h5", "a") as file:
+        file["main"][...] = 42
+    return run
+
+
+def test_one_of_several_results_is_chosen(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    latest, earlier = scenes_of_run(several), scenes_of_run(several, step=0)
+    assert list(latest) == list(earlier) == ["a", "b"]
+    assert np.unique(earlier["b"].labels["segmentation"][...]).tolist() == [42]
+    for shown in (latest["a"], latest["b"], earlier["a"]):
+        assert np.unique(shown.labels["segmentation"][...]).tolist() != [42]
+    served: list[Any] = []
+    monkeypatch.setattr(
+        sys.modules["neurokit.cli.view"], "_serve", lambda *given, **_: served.append(given[:4])
+    )
+    invoke(several, "--step", "0", "--volume", "b")
+    invoke(several)
+    (chosen, *given), (first, *rest) = served
+    assert given == ["b", several, 0]
+    assert np.unique(chosen["b"].labels["segmentation"][...]).tolist() == [42]
+    assert rest == ["a", several, None]
+    assert np.unique(first["b"].labels["segmentation"][...]).tolist() != [42]
+    wrong = invoke(several, "--step", "0", "--volume", "phantom-2-0")
+    assert (wrong.exit_code, wrong.stderr) == (
+        1,
+        "error: no volume 'phantom-2-0' was tested; there are a, b\n",
+    )
+    wrong = invoke(several, "--step", "3")
+    assert (wrong.exit_code, wrong.stderr) == (
+        1,
+        f"error: {several} holds no results of step 3; tested steps: 0, 1\n",
+    )
+
+
+def test_pages_name_the_step_that_was_chosen(shown: Scene) -> None:
+    with ViewServer({"a": shown}, "a", run=Path("x/run"), step=12, port=0) as server:
+        assert state_at(server, "/")["title"] == "block 1/2 in run at step 12"
+
+
+def test_links_of_the_latest_run_of_a_recipe_are_those_of_the_run(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Any] = []
+    monkeypatch.setattr(
+        sys.modules["neurokit.cli.view"], "_serve", lambda *given, **_: served.append(given[2])
+    )
+    invoke(run.parent)
+    assert served == [run]
+
+
+INTERRUPTED = """
+import os, signal, sys
+import click
+from neurokit.cli import main
+from neurokit.viewing.server import ViewServer
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+last_before, echo, close = sys.argv.pop(), click.echo, ViewServer.close
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+def interrupted_echo(line="", **how):
+    echo(line, **how)
+    if line.startswith(last_before):
+        interrupt()
+
+def interrupted_close(server):
+    interrupt()
+    close(server)
+    interrupt()
+
+click.echo, ViewServer.close = interrupted_echo, interrupted_close
+main()
+"""
+
+
+@pytest.mark.parametrize("last_before", ["a: ", "Ctrl-C ends it"])
+def test_ctrl_c_is_its_end_from_the_first_line_on_and_while_it_closes(
+    several: Path, last_before: str
+) -> None:
+    command = ["view", several, "--volume", "b", "--port", "0", "--no-browser", last_before]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *map(str, command)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == (
+        ["a", ""]
+        if last_before == "a: "
+        else [
+            *["a", "b", "b is shown first, another with --volume NAME", ""],
+            *["open http", "Ctrl-C ends it", ""],
+        ]
+    )
+
+
+def test_ctrl_c_before_anything_is_shown(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scenes, "scenes_of_run", interrupted)
+    result = invoke(run, "--port", "0", "--no-browser")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "interrupted\n")
 
 
 def test_over_ssh_it_says_how_to_get_there(monkeypatch: pytest.MonkeyPatch) -> None:

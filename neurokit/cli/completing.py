@@ -12,6 +12,11 @@ from typing import Any
 
 import click
 
+from neurokit.kinds import KINDS
+
+LISTED_KINDS = (*KINDS, "hook", "weights")
+"""What `list-plugins` and `show` know: components, what listens to runs, and trained networks."""
+
 _OUTPUTS = Path("outputs")
 
 
@@ -41,12 +46,29 @@ def complete_run(_: click.Context, __: click.Parameter, word: str) -> list[str]:
     return found or [f"{path}/" for path in below]
 
 
+def complete_step(ctx: click.Context, _: click.Parameter, word: str) -> list[str]:
+    """The steps whose checkpoints were tested in the run on the line."""
+    return _beginning(word, sorted(_tests(ctx), key=int))
+
+
+def complete_volume(ctx: click.Context, _: click.Parameter, word: str) -> list[str]:
+    """The volumes of the run on the line, where several were tested; of the step, if there is one.
+
+    The name of a single one would have to be looked for in a file of results.
+    """
+    step = ctx.params.get("step")
+    folders = [folder for its, folder in _tests(ctx).items() if step is None or its == str(step)]
+    names = {file.parent.name for each in folders for file in each.glob("*/test_im_*.h5")}
+    return _beginning(word, sorted(names))
+
+
 def complete_weights(_: click.Context, __: click.Parameter, word: str) -> list[str]:
     """Checkpoints and files of weights, folders that may hold some, and shipped weights."""
     from neurokit.shipped import shipped_weights
 
     files = [name for name in _paths(word) if name.endswith(("/", ".ckpt", ".safetensors"))]
-    return [*files, *_beginning(word, shipped_weights())]
+    bare = [full.partition(":")[2] for full in shipped_weights()] if word else []
+    return [*files, *_beginning(word, [*shipped_weights(), *bare])]
 
 
 def complete_archive(_: click.Context, __: click.Parameter, word: str) -> list[str]:
@@ -57,17 +79,17 @@ def complete_archive(_: click.Context, __: click.Parameter, word: str) -> list[s
 
 
 def complete_kind(_: click.Context, __: click.Parameter, word: str) -> list[str]:
-    """Kinds of components, and hooks."""
-    from neurokit.kinds import KINDS
-
-    return _beginning(word, [*KINDS, "hook"])
+    """Kinds of all that is listed."""
+    return _beginning(word, LISTED_KINDS)
 
 
 def complete_component(ctx: click.Context, _: click.Parameter, word: str) -> list[str]:
-    """Names of installed components, of the kind on the line where there is one."""
-    from neurokit.shipped import offered_names
+    """Names of installed components and weights, of the kind on the line where there is one."""
+    from neurokit.shipped import offered_names, offered_weights
 
-    return _beginning(word, offered_names(ctx.params.get("kind")))
+    kind = ctx.params.get("kind")
+    weights = [each.name for each in offered_weights()] if kind in (None, "weights") else []
+    return _beginning(word, [*offered_names(kind), *weights])
 
 
 def _keys(ctx: click.Context, word: str) -> list[str]:
@@ -110,6 +132,19 @@ def _paths(word: str) -> list[str]:
         for entry in entries
         if entry.name.startswith(begun) and (begun or not entry.name.startswith("."))
     ]
+
+
+def _tests(ctx: click.Context) -> dict[str, Path]:
+    """The folders of results of the run on the line, or of a recipe's latest, by step."""
+    # Where the value of an option is still to come, click has not named the arguments yet.
+    named = ctx.params.get("run") or next(iter(ctx.args), None)
+    if named is None:
+        return {}
+    run = Path(named)
+    runs = [run] if _is_run(run) else sorted(filter(_is_run, run.glob("*")))[-1:]
+    folders = [each for its in runs for each in its.glob("results_step=*")]
+    found = {each.name.partition("=")[2]: each for each in folders}
+    return {step: folder for step, folder in found.items() if step.isdigit()}
 
 
 def _is_run(path: Path) -> bool:

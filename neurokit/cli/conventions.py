@@ -1,4 +1,8 @@
-"""What all commands share: options, exit codes, and errors in one line."""
+"""What all commands share: options, exit codes, and errors in one line.
+
+The exit code is 2 where what was typed, or the recipe, is wrong by itself; 1 where what it names is
+not there or does not fit, or the work fails.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from neurokit.cli.completing import complete_override
+from neurokit.cli.completing import LISTED_KINDS, complete_override
 from neurokit.errors import NeurokitError, RecipeError
+from neurokit.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from neurokit.schema import Recipe
@@ -47,7 +52,7 @@ def json_option(shape: str) -> Callable[[Command], Command]:
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Print what a user can mend as it is, without a traceback."""
+    """Print what a user can mend as it is, without a traceback, and exit with its code."""
     try:
         yield
         if sys.stdout is not None:  # it may be closed
@@ -55,11 +60,14 @@ def errors_in_one_line() -> Iterator[None]:
     except RecipeError as error:
         # Of several processes, all find the same.
         for problem in error.problems if os.environ.get("RANK", "0") == "0" else ():
-            click.echo(f"error: {problem}", err=True)
+            click.echo(f"error: {printable_lines(problem)}", err=True)
         sys.exit(error.exit_code)
     except NeurokitError as error:
         if not _passed_on(error):
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {printable_lines(error)}", err=True)
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        click.echo(f"error: {printable(error.format_message())}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
@@ -68,7 +76,7 @@ def errors_in_one_line() -> Iterator[None]:
         if _is_full(error):
             # What is left to write would fail again when Python closes the output.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            click.echo(f"error: the output cannot be written: {error}", err=True)
+            click.echo(f"error: the output cannot be written: {printable(error)}", err=True)
         elif not _passed_on(error):
             raise
         sys.exit(1)
@@ -86,6 +94,16 @@ def _passed_on(error: Exception) -> bool:
     from neurokit.distributed import report_failure
 
     return report_failure(error)
+
+
+def require_kind(kind: str | None) -> None:
+    """Refuse what is not the name of a kind.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if kind is not None and kind not in LISTED_KINDS:
+        raise click.UsageError(f"there is no kind '{kind}'; there are {', '.join(LISTED_KINDS)}")
 
 
 def loaded_recipe(recipe: str, overrides: Sequence[str]) -> Recipe:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurokit.cli.conventions import EPILOG, errors_in_one_line, json_option
+from neurokit.printable import printable
 
 if TYPE_CHECKING:
     from neurokit.doctor import Line
@@ -47,9 +48,9 @@ def _print_line(line: Line) -> None:
     mark = f"{line.state:{_MARK}}"
     if "NO_COLOR" not in os.environ:
         mark = click.style(mark, fg=_COLOURS[line.state])
-    click.echo(f"{mark} {line.name:{_NAME}} {line.what}")
+    click.echo(f"{mark} {line.name:{_NAME}} {printable(line.what)}")
     if line.advice:
-        click.echo(f"{'':{_MARK + _NAME + 2}}-> {line.advice}")
+        click.echo(f"{'':{_MARK + _NAME + 2}}-> {printable(line.advice)}")
 
 
 def _print_json(lines: list[Line]) -> None:

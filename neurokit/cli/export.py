@@ -8,6 +8,9 @@ import click
 
 from neurokit.cli.completing import complete_weights
 from neurokit.cli.conventions import EPILOG, errors_in_one_line
+from neurokit.printable import printable
+
+_SUFFIX = ".safetensors"
 
 
 @click.command(epilog=EPILOG, short_help="Make a trained network a file for others.")
@@ -40,8 +43,10 @@ def export(source: Path, out: Path, title: str, licence: str, credit: str) -> No
     as `neurokit.segment(image, weights="NAME.safetensors", ...)`.
     """
     with errors_in_one_line():
+        if out.suffix != _SUFFIX:
+            raise click.UsageError(f"--out is '{out}'; it must end in {_SUFFIX}")
         from neurokit.weights import export as export_weights
 
         written = export_weights(source, out, title=title, licence=licence, credit=credit)
-        click.echo(written.weights)
-        click.echo(written.card)
+        click.echo(printable(written.weights))
+        click.echo(printable(written.card))

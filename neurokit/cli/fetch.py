@@ -15,6 +15,7 @@ import click
 from neurokit.cli.completing import complete_archive
 from neurokit.cli.conventions import EPILOG, INTERRUPTED, errors_in_one_line, json_option
 from neurokit.errors import NeurokitError
+from neurokit.printable import printable
 
 if TYPE_CHECKING:
     from neurokit.fetching import Fetch
@@ -103,7 +104,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         click.echo(f"{row['name']}  ({row['package']})")
         if "error" in row:
-            click.echo(f"  error: {row['error']}")
+            click.echo(f"  error: {printable(row['error'])}")
             continue
         click.echo(f"  {row['what']}")
         click.echo(f"  {row['size']}, to {row['folder']}")
@@ -126,7 +127,8 @@ def _planned(name: str, archive: Archive, folder: Path | None, again: bool, yes:
 
     Announcements are no results, and go to standard error.
     """
-    from neurokit.fetching import in_words, plan_fetch
+    from neurokit.amounts import in_words
+    from neurokit.fetching import plan_fetch
 
     with _told(name):
         planned = plan_fetch(archive, folder or Path(archive.folder), again)
@@ -141,7 +143,7 @@ def _planned(name: str, archive: Archive, folder: Path | None, again: bool, yes:
     what = f"{files}, {amount}{begun}{known}, to {planned.folder}"
     if planned.size > _ASKED_ABOVE and not yes:
         raise NeurokitError(f"{name} is {what}; to download that, add --yes")
-    click.echo(f"fetching {name}: {what}", err=True)
+    click.echo(f"fetching {name}: {printable(what)}", err=True)
     return planned
 
 
@@ -160,7 +162,7 @@ def _told(name: str) -> Iterator[None]:
         bar.update(what, done, total)
 
     handler = logging.Handler()
-    handler.emit = lambda record: say(console, record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: say(console, printable(record.getMessage()))  # type: ignore[method-assign]
     log = logging.getLogger("neurokit.fetching")
     log.addHandler(handler)
     try:
@@ -187,13 +189,14 @@ def _outcome(name: str, archive: Archive, planned: Fetch) -> dict[str, Any]:
 
 def _print_outcome(archive: Archive, planned: Fetch) -> None:
     there = "" if planned.files else "everything is there already, and nothing was downloaded: "
-    click.echo(f"{there}{planned.folder}")
+    click.echo(f"{there}{printable(planned.folder)}")
     for each in archive.contents:
-        click.echo(f"  {each}")
+        click.echo(f"  {printable(each)}")
     click.echo(f"\nlicence  {archive.licence}\ncite     {archive.citation}")
     if archive.lacks:
         click.echo(f"\n{archive.lacks}")
     if archive.commands and planned.folder != Path(archive.folder):
-        click.echo(f"\nThe commands below are for {archive.folder}; here it is {planned.folder}.")
+        here = printable(planned.folder)
+        click.echo(f"\nThe commands below are for {archive.folder}; here it is {here}.")
     for what, command in archive.commands.items():
         click.echo(f"\n{what}:\n  {command}")

@@ -10,6 +10,9 @@ import click
 
 from neurokit.cli.conventions import EPILOG, errors_in_one_line
 from neurokit.kinds import KINDS
+from neurokit.printable import printable
+
+_KINDS = (*KINDS, "hook")
 
 
 @click.group(epilog=EPILOG)
@@ -17,10 +20,14 @@ def new() -> None:
     """Write the beginning of something of your own."""
 
 
-@new.command(epilog=EPILOG)
+@new.command(epilog=EPILOG, short_help="Write a package that offers a component.")
 @click.argument("name")
 @click.option(
-    "--kind", type=click.Choice([*KINDS, "hook"]), required=True, help="What it is to offer."
+    "--kind",
+    type=click.Choice(_KINDS),
+    metavar="KIND",
+    required=True,
+    help=f"What it is to offer: {', '.join(_KINDS)}.",
 )
 @click.option(
     "--folder",
@@ -33,7 +40,7 @@ def plugin(name: str, kind: str, folder: Path) -> None:
     with errors_in_one_line():
         from neurokit.scaffold import new_plugin
 
-        written = shlex.quote(str(new_plugin(name, kind, folder)))
+        written = printable(shlex.quote(str(new_plugin(name, kind, folder))))
         click.echo(f"wrote {written}; install it, and run its tests:\n")
         # A path without a separator could be the name of a distribution.
         place = written if os.sep in written else f".{os.sep}{written}"

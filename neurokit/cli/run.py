@@ -25,6 +25,7 @@ from neurokit.cli.conventions import (
 )
 from neurokit.cli.outcome import outcome_table, print_outcome
 from neurokit.errors import NeurokitError
+from neurokit.printable import printable
 
 if TYPE_CHECKING:
     from neurokit.schema import Recipe
@@ -98,6 +99,7 @@ def run(
         changes = with_device(overrides, device)
         given = [*([] if recipe is None else [recipe]), *changes]
         loaded = _loaded(recipe, changes, mode, checkpoint, resume)
+        _require_fitting(mode, checkpoint, resume)
         from neurokit.device import processes_wanted
         from neurokit.distributed import launch, world
         from neurokit.pipeline import execute
@@ -122,7 +124,7 @@ def run(
             how = "interrupted" if signal == "SIGINT" else f"stopped by {signal}"
             if world().rank == 0:
                 again = _going_on(error.folder, mode, given, checkpoint)
-                click.echo(f"{how}; go on with: {again}", err=True)
+                click.echo(f"{how}; go on with: {printable(again)}", err=True)
             _leave(INTERRUPTED if signal == "SIGINT" else STOPPED)
         if world().rank > 0:
             return
@@ -152,6 +154,18 @@ def _loaded(
     if "data" not in weights.table():
         raise click.UsageError(f"name a RECIPE: {weights.words} does not say which data to test on")
     return structure_table(weights.table(), Recipe, weights.words.removeprefix("the "), changes)
+
+
+def _require_fitting(mode: str, checkpoint: Path | None, resume: Path | None) -> None:
+    """Refuse options that leave open what predicts, or what the training goes on from."""
+    if mode in ("test", "tune") and checkpoint is None and resume is None:
+        what = "testing" if mode == "test" else "tuning"
+        raise click.UsageError(f"{what} needs a trained network: give --checkpoint or --resume")
+    if mode in ("all", "train") and checkpoint is not None and resume is not None:
+        raise click.UsageError(
+            "--resume goes on from the run's own checkpoint; leave out --checkpoint, or leave out "
+            "--resume to start anew from its weights"
+        )
 
 
 def _leave(status: int) -> NoReturn:
@@ -192,7 +206,7 @@ def _hooks(profile: bool) -> list[object]:
         try:
             plugins.append(offer.load())
         except NeurokitError as error:
-            click.echo(f"warning: {error}", err=True)
+            click.echo(f"warning: {printable(error)}", err=True)
     if profile:
         from neurokit.observers.profiler import Profiler
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from neurokit.printable import printable
+
 # A cell of a terminal's table is wrapped where it is wider.
 _WIDEST_CELL = 40
 _BETWEEN = 2
@@ -21,7 +23,7 @@ Rows = Sequence[tuple[Text, Sequence[Text]]]
 
 
 def print_table(corner: str, columns: Sequence[Text], rows: Rows, *, apart: bool = False) -> None:
-    """Print a table to standard output.
+    """Print a table to standard output; what would not show as it is, is written out.
 
     Args:
         corner: what the names of the rows are.
@@ -29,14 +31,16 @@ def print_table(corner: str, columns: Sequence[Text], rows: Rows, *, apart: bool
         rows: each with a cell for each column.
         apart: print what is too wide for a terminal in several parts; else its cells are wrapped.
     """
+    columns = list(map(_printable, columns))
+    rows = [(_printable(name), list(map(_printable, cells))) for name, cells in rows]
     console = _console()
     width = console.width if apart else _ENDLESS
-    for number, part in enumerate(_parts(width, [Text(corner), *columns], rows)):
+    for number, part in enumerate(_parts(width, [Text(printable(corner)), *columns], rows)):
         head = box.SIMPLE_HEAD if _on_terminal() else None
         # Between columns that box puts a space of its own.
         padding = (0, _BETWEEN - (head is not None), 0, 0)
         table = Table(box=head, pad_edge=False, show_edge=False, padding=padding)
-        table.add_column(Text(corner), overflow="fold")
+        table.add_column(Text(printable(corner)), overflow="fold")
         for place in part:
             table.add_column(columns[place], overflow="fold")
         for name, cells in rows:
@@ -47,6 +51,10 @@ def print_table(corner: str, columns: Sequence[Text], rows: Rows, *, apart: bool
             click.echo()
         for line in captured.get().splitlines():
             click.echo(line.rstrip(), color=True)  # the console knows whether there may be colour
+
+
+def _printable(text: Text) -> Text:
+    return Text(printable(text.plain), style=text.style)
 
 
 def _console() -> Console:

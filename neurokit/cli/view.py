@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from neurokit.cli.completing import complete_run
+from neurokit.cli.completing import complete_run, complete_step, complete_volume
 from neurokit.cli.conventions import EPILOG, errors_in_one_line
+from neurokit.cli.ending import ended_by_ctrl_c
 from neurokit.errors import NeurokitError, first_line
+from neurokit.printable import printable
 from neurokit.viewing.address import PORT
 
 if TYPE_CHECKING:
@@ -22,13 +24,26 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", int, float)
 
+_MOST_CHANNELS = 3
 _AT = "two commas and three whole numbers, such as 20,240,256"
 _SIZE = "three numbers in nanometres above 0, such as 30,6,6"
 
 
 @click.command(epilog=EPILOG, short_help="Look at a run, or at a volume, in a browser.")
 @click.argument("run", type=click.Path(path_type=Path), required=False, shell_complete=complete_run)
-@click.option("--volume", metavar="NAME", help="Which of several tested volumes to show first.")
+@click.option(
+    "--step",
+    type=int,
+    metavar="N",
+    help="Results of the checkpoint of this step; by default those of the latest test.",
+    shell_complete=complete_step,
+)
+@click.option(
+    "--volume",
+    metavar="NAME",
+    help="Which of several tested volumes to show first.",
+    shell_complete=complete_volume,
+)
 @click.option("--at", metavar="Z,Y,X", help="The voxel to look at first, and its neurons.")
 @click.option(
     "--channels",
@@ -42,6 +57,7 @@ _SIZE = "three numbers in nanometres above 0, such as 30,6,6"
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
+    metavar="N",
     default=PORT,
     show_default=True,
     help="Reports lead to the default; 0 is any that is free.",
@@ -50,6 +66,7 @@ _SIZE = "three numbers in nanometres above 0, such as 30,6,6"
 @click.option("--napari", is_flag=True, help="In a window of napari, with all data in memory.")
 def view(
     run: Path | None,
+    step: int | None,
     volume: str | None,
     at: str | None,
     channels: str | None,
@@ -75,8 +92,11 @@ def view(
             raise click.UsageError("name either the folder of a RUN or an --image, not both")
         if image is None and (labels or voxel_size):
             raise click.UsageError("--labels and --voxel-size go with --image")
-        if image is not None and (volume or channels):
-            raise click.UsageError("--volume and --channels go with a RUN")
+        if image is not None and (step is not None or volume or channels):
+            raise click.UsageError("--step, --volume and --channels go with a RUN")
+        chosen = channels.split(",") if channels else []
+        if len(chosen) > _MOST_CHANNELS:
+            raise click.UsageError(f"--channels is '{channels}'; it must be one to three names")
         position = None if at is None else _three(at, "--at", _AT, int, 0)
         if not napari and find_spec("neuroglancer") is None:
             raise NeurokitError(
@@ -86,15 +106,16 @@ def view(
         from neurokit.viewing.scenes import scene_of_files, scenes_of_run
 
         if run is not None:
-            scenes = scenes_of_run(latest_run(run), channels.split(",") if channels else ())
+            run = latest_run(run)
+            scenes = scenes_of_run(run, chosen, step)
         else:
             assert image is not None
-            if voxel_size is None:
-                unknown = "the voxels are shown as cubes of 1 nm; say their size with --voxel-size"
-                click.echo(f"warning: {unknown}", err=True)
             size = _three(voxel_size or "1,1,1", "--voxel-size", _SIZE, float, 1e-9)
             scene = scene_of_files(image, labels, size)
             scenes = {scene.name: scene}
+            if voxel_size is None:
+                unknown = "the voxels are shown as cubes of 1 nm; say their size with --voxel-size"
+                click.echo(f"warning: {unknown}", err=True)
         first = volume or next(iter(scenes))
         if first not in scenes:
             raise NeurokitError(f"no volume '{first}' was tested; there are {', '.join(scenes)}")
@@ -104,13 +125,14 @@ def view(
 
             show_in_napari(scenes[first], first, position)
             return
-        _serve(scenes, first, run, port, position, opens=not no_browser)
+        _serve(scenes, first, run, step, port, position, opens=not no_browser)
 
 
 def _serve(
     scenes: dict[str, Scene],
     first: str,
     run: Path | None,
+    step: int | None,
     port: int,
     position: tuple[int, int, int] | None,
     *,
@@ -127,20 +149,21 @@ def _serve(
             f"pip install --force-reinstall neuroglancer"
         ) from error
 
-    with ViewServer(scenes, first, run=run, port=port, position_ZYX=position) as server:
-        for scene in scenes.values():
-            click.echo(_in_words(scene))
-        click.echo(f"\nopen {server.address}")
-        command = tunnel(server.port)
-        if command is not None:
-            click.echo(f"on your own computer, first: {command}")
-        click.echo("Ctrl-C ends it")
-        if opens and has_screen():
-            webbrowser.open(server.address)
-        try:
+    with ViewServer(scenes, first, run=run, step=step, port=port, position_ZYX=position) as server:
+        with ended_by_ctrl_c():
+            for scene in scenes.values():
+                click.echo(printable(_in_words(scene)))
+            if len(scenes) > 1:
+                click.echo(f"{printable(first)} is shown first, another with --volume NAME")
+            click.echo(f"\nopen {server.address}")
+            command = tunnel(server.port)
+            if command is not None:
+                click.echo(f"on your own computer, first: {printable(command)}")
+            click.echo("Ctrl-C ends it")
+            if opens and has_screen():
+                webbrowser.open(server.address)
             threading.Event().wait()
-        except KeyboardInterrupt:
-            click.echo()  # after the terminal's ^C
+        click.echo()  # after the terminal's ^C
     sys.stdout.flush()
     os._exit(0)  # a thread that makes meshes would keep the process for up to a minute
 

@@ -11,7 +11,7 @@ from attrs import frozen
 from neurokit.channels import Channel, channel_indices
 from neurokit.errors import NeurokitError
 from neurokit.prediction import Prediction
-from neurokit.results import VolumeResults, latest_results
+from neurokit.results import VolumeResults, latest_results, results_of
 from neurokit.viewing.arrays import GreyValues, Ids, SomeChannels, kept_if_small, shown_range
 from neurokit.volumes import ArrayLike, Volume, open_array
 
@@ -91,18 +91,21 @@ class Scene:
         return found
 
 
-def scenes_of_run(run: Path, channels: Sequence[str] = ()) -> dict[str, Scene]:
-    """What was tested last in a run's folder, by the name of each volume.
+def scenes_of_run(
+    run: Path, channels: Sequence[str] = (), step: int | None = None
+) -> dict[str, Scene]:
+    """What was tested in a run's folder, by the name of each volume.
 
     Args:
         run: the folder.
         channels: of the prediction, one to three; by default the affinities between neighbours.
+        step: of the checkpoint that was tested; by default the latest test is shown.
 
     Raises:
-        NeurokitError: the folder holds no results, a file of them is damaged, or there is no such
-            channel.
+        NeurokitError: the folder holds no such results, a file of them is damaged, or there is no
+            such channel.
     """
-    results = latest_results(run)
+    results = latest_results(run) if step is None else results_of(run, step)
     opened = results.open_volumes()
     return {each.name: _tested(each, opened.get(each.name), channels) for each in results.volumes}
 
@@ -153,9 +156,10 @@ def scene_of_files(
     Raises:
         NeurokitError: a file cannot be read, or the two do not fit each other.
     """
+    stored = open_array(image)
     volume = Volume(
-        Path(image.partition("::")[0]).stem,
-        open_array(image),
+        stored.path.stem,
+        stored,
         voxel_size_nm,
         None if labels is None else open_array(labels),
         source=image,

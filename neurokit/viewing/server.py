@@ -28,6 +28,7 @@ from neuroglancer.server import Server
 from neuroglancer.viewer_base import UnsynchronizedViewerBase
 
 from neurokit.errors import NeurokitError
+from neurokit.printable import printable
 from neurokit.viewing.address import HOST, PORT, address_of
 from neurokit.viewing.scenes import Scene
 from neurokit.viewing.states import IMAGE, PREDICTION, fragment_of, state_of
@@ -49,6 +50,7 @@ class ViewServer:
         scenes: by the name of the volume; at least one.
         first: which of them is shown where no link names one.
         run: the folder of the run that they are of; None where they are of none.
+        step: of the tested checkpoint, for the titles of pages; None is that of the latest test.
         port: 0 is any that is free.
         position_ZYX: where to look first; None is all of the volume.
 
@@ -62,10 +64,12 @@ class ViewServer:
         first: str,
         *,
         run: Path | None = None,
+        step: int | None = None,
         port: int = PORT,
         position_ZYX: tuple[int, int, int] | None = None,
     ) -> None:
         self._run = None if run is None else run.absolute().name
+        self._step = step
         # Credentials are those of other machines, of which none is asked for anything.
         self._viewer = UnsynchronizedViewerBase(allow_credentials=False)
         try:
@@ -110,7 +114,8 @@ class ViewServer:
         self._server.executor.shutdown(wait=False, cancel_futures=True)
 
     def _title(self, scene: Scene) -> str:
-        return scene.name if self._run is None else f"{scene.name} in {self._run}"
+        of_step = "" if self._step is None else f" at step {self._step}"
+        return scene.name if self._run is None else f"{scene.name} in {self._run}{of_step}"
 
     def _sources(self, scene: Scene) -> dict[str, str]:
         """Where the client finds each layer's data."""
@@ -247,7 +252,7 @@ class _Told:
             with self._lock:
                 if str(error) not in self._told:
                     self._told.add(str(error))
-                    log.error("%s", error)
+                    log.error("%s", printable(error))
             raise ValueError("the file is damaged") from error
 
     def transpose(self) -> Any:
