@@ -51,7 +51,7 @@ def slow(session: nox.Session) -> None:
 def plugins(session: nox.Session) -> None:
     """Build wheels, and try them in fresh environments, alone and together."""
     session.install(*CONSTRAINTS, *libraries(), *group("tests"))
-    session.run("pytest", "-m", "wheels", "plugins/tests", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "wheels", "plugins/tests", *session.posargs)
 
 
 @nox.session

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 import torch
+from children import as_typed, child
 from installing import plugin_installed
 
 from neurokit import load_recipe
 from neurokit.checkpoint import Checkpoint
-from neurokit.registry import installed
 from neurokit.run_folder import Run
 from neurokit.schema import Recipe
 from neurokit.stages.train import train
@@ -41,25 +38,6 @@ FRAIL = (
     "system.threads=1",
     "train.ema_decay=0.9",
     "train.accumulate=2",
-)
-
-_forks = get_context("forkserver")
-# What takes long to import; each child is a copy of a process that has it.
-_forks.set_forkserver_preload(
-    [
-        "pytest",
-        "hypothesis",
-        "torch._dynamo",
-        "neurokit.cli",
-        "neurokit.pipeline",
-        "neurokit.phantom",
-        "neurokit.components.augmentations",
-        "neurokit.components.datasets.phantom",
-        "neurokit.components.inferers",
-        "neurokit.components.models.rsunet",
-        "neurokit.observers.progress",
-        "neurokit.observers.tensorboard",
-    ]
 )
 
 
@@ -101,15 +79,6 @@ def assert_same(one: Checkpoint, other: Checkpoint) -> None:
         assert equal(getattr(one, field.name), getattr(other, field.name)), field.name
 
 
-def child(function: Callable[..., object], *arguments: Any) -> ForkServerProcess:
-    """A process that runs a function of a test module; it starts in a moment."""
-    process = _forks.Process(
-        target=_in_child, args=(dict(os.environ), sys.path, str(Path.cwd()), function, arguments)
-    )
-    process.start()
-    return process
-
-
 def status(function: Callable[..., object], *arguments: Any) -> int:
     """The exit status of a process that runs a function; negative is a signal that ended it.
 
@@ -120,23 +89,6 @@ def status(function: Callable[..., object], *arguments: Any) -> int:
     process.join()
     assert process.exitcode is not None
     return process.exitcode
-
-
-def _in_child(
-    environment: dict[str, str],
-    path: list[str],
-    folder: str,
-    function: Callable[..., object],
-    arguments: tuple[Any, ...],
-) -> None:
-    # The server that this process comes from started in an earlier test.
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.path[:] = path
-    os.chdir(folder)
-    installed.cache_clear()
-    torch.set_num_threads(1)
-    function(*arguments)
 
 
 def command(arguments: list[str], said: Path, file_limit: int | None = None) -> None:
@@ -151,7 +103,6 @@ def command(arguments: list[str], said: Path, file_limit: int | None = None) -> 
     import signal
 
     from neurokit import run_folder
-    from neurokit.cli import main
 
     run_folder.environment = dict
     descriptor = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -160,4 +111,4 @@ def command(arguments: list[str], said: Path, file_limit: int | None = None) -> 
     if file_limit is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-    main(arguments, prog_name="neurokit")
+    as_typed(arguments)

@@ -17,7 +17,18 @@ MODULES = {
 }
 # Each layer may import from itself and from those before it.
 LAYERS = [
-    {"errors", "progress", "atomic", "stopping", "allocator", "shipped"},
+    {
+        "errors",
+        "progress",
+        "atomic",
+        "stopping",
+        "allocator",
+        "shipped",
+        "occupied",
+        "printable",
+        "amounts",
+        "space",
+    },
     {"params", "channels", "volumes"},
     {
         "kinds",
@@ -35,7 +46,7 @@ LAYERS = [
     {"registry", "hooks"},
     {"schema", "scores"},
     {"recipe", "listing", "device", "checkpoint", "samples", "averaging"},
-    {"run_folder", "results", "plan", "trainer", "weights"},
+    {"run_folder", "results", "no_test", "plan", "trainer", "weights"},
     {"stages", "observers", "testing", "scaffold", "viewing", "doctor", "reporting"},
     {"comparing"},
     {"pipeline"},

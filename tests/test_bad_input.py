@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,9 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from children import child
 from conftest import offered
+from frail import command
 from test_cli import SHORT, invoke
 
 from neurokit import load_recipe
@@ -33,7 +33,7 @@ def files(tiny: Path) -> Path:
     tifffile.imwrite("float.tif", labels.astype(np.float32))
     with h5py.File("both.h5", "w") as file:
         file["image"], file["labels"] = image, labels
-        file["four"], file["two"] = image[None], image[0]
+        file["four"], file["two"] = np.stack([image, image]), image[0]
     text = tiny.read_text()
     for part in ("train", "test"):
         start = text.index(f"[data.{part}]")
@@ -80,28 +80,29 @@ def _cases() -> list[tuple[str, str]]:
         ),
         (
             "data.train.labels=small.tif",
-            "[data.train] image and labels of '{folder}' differ in shape: "
-            "6 x 40 x 40 and 6 x 40 x 39 (z, y, x)",
+            "[data.train] image and labels of '{folder}' differ in shape: image.tif is "
+            "6 x 40 x 40 and small.tif is 6 x 40 x 39 (z, y, x); name the labels of this very "
+            "image",
         ),
         (
             "data.train.labels=float.tif",
-            "[data.train] the labels of '{folder}' have type float32; they must be "
+            "[data.train] the labels of '{folder}' (float.tif) have type float32; they must be "
             "integers, one id an object: convert them, rounding nothing",
         ),
         (
             "data.train.image=both.h5::four",
-            "[data.train] the image of 'both' has shape 1 x 6 x 40 x 40; "
-            "it must have the three axes z, y, x",
+            "[data.train] the image of 'both' (both.h5::four) has shape 2 x 6 x 40 x 40; "
+            "it must have the three axes z, y, x: save one channel of it",
         ),
         (
             "data.train.image=both.h5::two",
-            "[data.train] the image of 'both' has shape 40 x 40; "
+            "[data.train] the image of 'both' (both.h5::two) has shape 40 x 40; "
             "it must have the three axes z, y, x",
         ),
         (
-            "data.train.image=image.png",
-            "[data.train] image unknown file type: image.png; the name must end in .tif, .tiff, "
-            ".h5, .hdf5, .hdf, .zarr",
+            "data.train.image=image.jpg",
+            "[data.train] image unknown file type: image.jpg; the name must end in .tif, .tiff, "
+            ".png, .h5, .hdf5, .hdf, .zarr",
         ),
         (
             "train.patch_size=[8,32,32]",
@@ -155,7 +156,7 @@ def test_truncated_files(files: Path, name: str, share: float) -> None:
     ],
 )
 def test_recipes_that_are_wrong(tiny: Path, override: str, message: str) -> None:
-    assert _refused(tiny, override, code=2) == f"command line: {message}"
+    assert _refused(tiny, override, code=2) == f"override: {message}"
 
 
 def test_a_recipe_that_is_missing(tiny: Path) -> None:
@@ -207,31 +208,16 @@ def test_a_disk_that_fills_while_results_are_written(
     assert _partial_files() == []
 
 
-LIMITED = """
-import resource, signal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-import torch
-torch.set_num_threads(1)
-from neurokit.cli import main
-main()
-"""
-
-
 @pytest.mark.parametrize(
     ("limit", "file"), [(20_000, "checkpoints/"), (120_000, "results_step=1/")]
 )
 def test_a_full_disk(tiny: Path, limit: int, file: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED.format(limit=limit), "run", str(tiny), *SHORT],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert done.returncode == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    last = done.stderr.splitlines()[-1]
+    said = Path("said.txt")
+    run = child(command, ["run", str(tiny), *SHORT], said, limit)
+    run.join()
+    assert run.exitcode == 1
+    assert "Traceback" not in said.read_text()
+    last = said.read_text().splitlines()[-1]
     assert last.startswith("error: cannot write outputs/tiny/")
     assert f"/{file}" in last
     assert last.endswith(": File too large; free some space or choose another place")

@@ -4,87 +4,102 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import IO
 
+import h5py
+import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from attrs import define
+from children import Descriptor, child
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
+from neurokit import load_recipe
 from neurokit.checkpoint import Checkpoint
-from neurokit.distributed import World, first_host, first_said, process_count, world
+from neurokit.distributed import World, first_host, first_said, joined, launch, process_count, world
 from neurokit.distributed import sum_over_processes as summed
-
-FIVE_STEPS = """
-import sys
-import torch
-torch.set_default_dtype(torch.float64)
-from neurokit.distributed import joined
-from neurokit.recipe import load_recipe
+from neurokit.errors import NeurokitError
 from neurokit.samples import Samples
 from neurokit.trainer import Trainer
-out, *overrides = sys.argv[1:]
-recipe = load_recipe("tiny.toml", [
-    "system.threads=1", "train.steps_per_epoch=5", "train.epochs=1", "train.ema_decay=0.9",
-    "train.patch_size=[2,32,32]", "data.train.shape=[6,40,40]", *overrides,
-])
-with joined(torch.device("cpu")) as place:
-    trainer = Trainer.start(recipe)
-    trainer.network.double()
-    settings = recipe.train
-    samples = Samples(
-        recipe.data.train.volumes(), settings.patch_size, settings.pad, trainer.device
-    )
-    said = list(trainer.steps(samples))
-    if place.rank == 0:
-        state = {"losses": torch.tensor([each["loss"] for each in said])}
-        torch.save(state | trainer.network.state_dict() | {
-            f"averaged.{k}": v for k, v in trainer.averaged.state_dict().items()}, out)
-"""
-
-LAUNCH = """
-import sys
-from neurokit.distributed import launch
-from neurokit.errors import NeurokitError
-try:
-    sys.exit(launch(2, sys.argv[1:]))
-except NeurokitError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(1)
-"""
 
 
-def _environment(**more: str) -> dict[str, str]:
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
-    return os.environ | own | more
+def _five_steps(out: str, overrides: list[str]) -> None:
+    """Train for five steps in float64, alone or with others; the first process writes what is."""
+    torch.set_default_dtype(torch.float64)
+    short = ("system.threads=1", "train.steps_per_epoch=5", "train.epochs=1", "train.ema_decay=0.9")
+    recipe = load_recipe("tiny.toml", [*short, "train.patch_size=[2,32,32]", *overrides])
+    assert recipe.data.train is not None
+    with joined(torch.device("cpu")) as place:
+        trainer = Trainer.start(recipe)
+        trainer.network.double()
+        volumes, settings = recipe.data.train.volumes(), recipe.train
+        samples = Samples(volumes, settings.patch_size, settings.pad, trainer.device)
+        losses = torch.tensor([each["loss"] for each in trainer.steps(samples)])
+        if place.rank == 0:
+            assert trainer.averaged is not None
+            averaged = trainer.averaged.state_dict()
+            state = {"losses": losses} | trainer.network.state_dict()
+            torch.save(state | {f"averaged.{key}": value for key, value in averaged.items()}, out)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _launch(arguments: list[str], said: int) -> None:
+    """Be the launcher, as `neurokit` is on a machine with two GPUs; its errors go to a file."""
+    os.dup2(said, 2)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        sys.exit(launch(2, arguments))
+    except NeurokitError as error:
+        sys.exit(f"error: {error}")
+
+
+@define
+class Launcher:
+    """A launcher that was started, and what it says."""
+
+    process: ForkServerProcess
+    said: IO[bytes]
+
+    def ended(self) -> tuple[int | None, str]:
+        """Wait for its end; its exit status and all that was said."""
+        self.process.join()
+        self.said.seek(0)
+        return self.process.exitcode, self.said.read().decode()
+
+
+@pytest.fixture
+def launched(tmp_path: Path) -> Iterator[Callable[..., Launcher]]:
+    """What starts a launcher that runs `neurokit run tiny.toml` with more arguments."""
+    with (tmp_path / "said.txt").open("w+b") as said:
+
+        def start(*arguments: str) -> Launcher:
+            command = ["run", "tiny.toml", "train.batch_size=1", *arguments]
+            return Launcher(child(_launch, command, Descriptor(said.fileno())), said)
+
+        yield start
 
 
 def _weights_after_five_steps(processes: int, *overrides: str) -> dict[str, torch.Tensor]:
-    port = str(_free_port())
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", FIVE_STEPS, f"{processes}.pt", *overrides],
-            env=_environment(
-                RANK=str(rank),
-                WORLD_SIZE=str(processes),
-                MASTER_ADDR="127.0.0.1",
-                MASTER_PORT=port,
-            ),
-        )
-        for rank in range(processes)
-    ]
-    assert [each.wait(timeout=120) for each in started] == [0] * processes
+    # The place where they meet is this process, as it is the launcher outside of tests; so no
+    # other program can take its port meanwhile.
+    meeting_place = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORLD_SIZE", str(processes))
+        patch.setenv("MASTER_ADDR", "127.0.0.1")
+        patch.setenv("MASTER_PORT", str(meeting_place.port))
+        patch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+        patch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
+        started = []
+        for rank in range(processes):
+            patch.setenv("RANK", str(rank))
+            started.append(child(_five_steps, f"{processes}.pt", list(overrides)))
+    for each in started:
+        each.join()
+    assert [each.exitcode for each in started] == [0] * processes
     state: dict[str, torch.Tensor] = torch.load(f"{processes}.pt", weights_only=True)
     return state
 
@@ -94,8 +109,9 @@ def _weights_after_five_steps(processes: int, *overrides: str) -> dict[str, torc
 def test_two_processes_give_the_weights_of_one(accumulate: int) -> None:
     # The parts of the batch differ in what they hold of each class, so that an average of the
     # losses of the parts would not be the loss of the whole.
-    one = _weights_after_five_steps(1, "train.batch_size=4", f"train.accumulate={accumulate}")
-    two = _weights_after_five_steps(2, "train.batch_size=2", f"train.accumulate={accumulate}")
+    same = ("data.train.shape=[6,40,40]", f"train.accumulate={accumulate}")
+    one = _weights_after_five_steps(1, "train.batch_size=4", *same)
+    two = _weights_after_five_steps(2, "train.batch_size=2", *same)
     assert one.keys() == two.keys()
     for name, expected in one.items():
         assert expected.dtype == torch.float64
@@ -103,40 +119,49 @@ def test_two_processes_give_the_weights_of_one(accumulate: int) -> None:
 
 
 @pytest.mark.usefixtures("tiny")
-def test_the_launcher_trains_and_the_first_process_goes_on_alone() -> None:
-    subprocess.run(
-        [sys.executable, "-c", LAUNCH, "run", "tiny.toml", "train.batch_size=1"],
-        env=_environment(),
-        check=True,
-        timeout=180,
-    )
+def test_what_one_of_two_processes_knows_counts_as_one_would_count_it() -> None:
+    # As few of the known sections touch, few samples know an edge along z: in the first step one of
+    # the second process alone, in the second step none.
+    labels = np.full((16, 40, 40), -1)
+    labels[[1, 2, 5, 6, 9, 12, 15]] = np.arange(40) // 10 + 1
+    with h5py.File("few.h5", "w") as file:
+        file["raw"] = np.random.default_rng(0).integers(0, 256, labels.shape).astype(np.uint8)
+        file["labels"] = labels
+    files = "use='files', image='few.h5::raw', labels='few.h5::labels', voxel_size_nm=[30, 6, 6]"
+    few = (f"data.train={{{files}}}", "target={use='affinity', offsets=[[1, 0, 0]]}")
+    one = _weights_after_five_steps(1, "train.batch_size=2", "train.accumulate=2", *few)
+    two = _weights_after_five_steps(2, "train.batch_size=1", "train.accumulate=2", *few)
+    assert one["losses"].isnan().tolist() == [False, True, False, False, False]
+    for name, expected in one.items():
+        torch.testing.assert_close(
+            two[name], expected, rtol=1e-6, atol=1e-12, msg=name, equal_nan=True
+        )
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_launcher_trains_and_the_first_process_goes_on_alone(
+    launched: Callable[..., Launcher],
+) -> None:
+    assert launched().ended()[0] == 0
     (run,) = Path("outputs/tiny").iterdir()
     assert Checkpoint.load(run / "checkpoints/last.ckpt").step == 6
     assert (run / "results_step=6/metrics.json").exists()
 
 
-def _long_training(*, patience: str = "100000") -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-c", LAUNCH, "run", "tiny.toml", "--mode", "train"),
-            *("train.batch_size=1", f"train.epochs={patience}", "train.steps_per_epoch=1"),
-        ],
-        env=_environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+# Long enough to be stopped amid, in epochs of a step, after each of which it saves.
+LONG = ("--mode", "train", "train.epochs=100000", "train.steps_per_epoch=1")
 
 
-def _wait_for_a_checkpoint(launcher: subprocess.Popen[str]) -> Path:
-    while launcher.poll() is None:
+def _wait_for_a_checkpoint(launcher: Launcher) -> Path:
+    while launcher.process.is_alive():
         found = list(Path("outputs/tiny").glob("*/checkpoints/last.ckpt"))
         if found:
             return found[0]
         time.sleep(0.1)
-    raise AssertionError(launcher.communicate()[1])
+    raise AssertionError(launcher.ended())
 
 
-def _process_of_rank(rank: int, launcher: int) -> int:
+def _process_of_rank(rank: int, launcher: int | None) -> int:
     """The process that the launcher started with this rank, by its environment."""
     for place in Path("/proc").iterdir():
         if place.name.isdecimal() and int(place.name) != launcher:
@@ -152,12 +177,12 @@ def _process_of_rank(rank: int, launcher: int) -> int:
 
 @pytest.mark.usefixtures("tiny")
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
-def test_a_process_that_is_killed_ends_the_others() -> None:
-    launcher = _long_training()
+def test_a_process_that_is_killed_ends_the_others(launched: Callable[..., Launcher]) -> None:
+    launcher = launched(*LONG)
     checkpoint = _wait_for_a_checkpoint(launcher)
-    os.kill(_process_of_rank(1, launcher.pid), signal.SIGKILL)
-    _, said = launcher.communicate(timeout=60)
-    assert launcher.returncode == 1
+    os.kill(_process_of_rank(1, launcher.process.pid), signal.SIGKILL)
+    status, said = launcher.ended()
+    assert status == 1
     assert "error: process 1 of 2: it was killed by SIGKILL" in said.splitlines()
     assert Checkpoint.load(checkpoint).step >= 1
 
@@ -174,24 +199,17 @@ if os.environ.get("RANK") == "1":
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_process_that_fails_is_heard_with_its_own_error(tmp_path: Path) -> None:
+def test_a_process_that_fails_is_heard_with_its_own_error(
+    launched: Callable[..., Launcher], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/sitecustomize.py").write_text(DIES)
-    environment = _environment()
-    environment["PYTHONPATH"] = f"{tmp_path / 'broken'}{os.pathsep}{environment['PYTHONPATH']}"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-c", LAUNCH, "run", "tiny.toml", "--mode", "train"),
-            *("train.batch_size=1", "train.epochs=100000"),
-        ],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 1
-    assert "error: process 1 of 2: the cat sat on the GPU" in done.stderr.splitlines()
-    assert "Traceback" not in done.stderr
+    paths = [str(tmp_path / "broken"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    status, said = launched(*LONG).ended()
+    assert status == 1
+    assert "error: process 1 of 2: the cat sat on the GPU" in said.splitlines()
+    assert "Traceback" not in said
 
 
 @pytest.mark.usefixtures("tiny")
@@ -203,13 +221,16 @@ def test_a_process_that_fails_is_heard_with_its_own_error(tmp_path: Path) -> Non
         pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
     ],
 )
-def test_a_signal_to_the_launcher_saves(number: signal.Signals, status: int) -> None:
-    launcher = _long_training()
+def test_a_signal_to_the_launcher_saves(
+    launched: Callable[..., Launcher], number: signal.Signals, status: int
+) -> None:
+    launcher = launched(*LONG)
     checkpoint = _wait_for_a_checkpoint(launcher)
     before = Checkpoint.load(checkpoint).step
-    launcher.send_signal(number)
-    _, said = launcher.communicate(timeout=60)
-    assert launcher.returncode == status, said
+    assert launcher.process.pid is not None
+    os.kill(launcher.process.pid, number)
+    found, said = launcher.ended()
+    assert found == status, said
     assert Checkpoint.load(checkpoint).step >= before
     assert "Traceback" not in said
 

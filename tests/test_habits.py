@@ -12,19 +12,23 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from attrs import frozen
+from children import at_terminal, logged, neurokit
 from click.testing import CliRunner, Result
 from conftest import offered
 
 from neurokit import load_recipe
 from neurokit.cli import main
 from neurokit.cli.order import SECTIONS
+from neurokit.kinds import KINDS
 from neurokit.listing import component_table, toml_text
 from neurokit.observers.progress import ProgressBar
 from neurokit.recipe import to_table
@@ -58,6 +62,23 @@ def call(*arguments: object, **changes: str) -> subprocess.CompletedProcess[str]
     )
 
 
+@contextmanager
+def surroundings(**changes: str) -> Iterator[None]:
+    """Processes that start now have `variables` with these changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - variables().keys():
+            patch.delenv(name)
+        for name, value in changes.items():
+            patch.setenv(name, value)
+        yield
+
+
+def quickly(*arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
+    """As `call`, of what would first import for seconds."""
+    with surroundings(**changes):
+        return neurokit(*arguments)
+
+
 @frozen
 class Shown:
     """What a command left on a terminal, and its exit status."""
@@ -71,34 +92,28 @@ def on_terminal(
     answer: Callable[[str], str | None] = lambda text: None,
     **changes: str,
 ) -> Shown:
-    """Run the installed command on a terminal.
+    """Run the command on a terminal.
 
     Args:
         arguments: of the command.
         answer: gives what is typed, once, from what is shown so far.
         changes: to the environment.
     """
-    pid, terminal = pty.fork()
-    if pid == 0:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        environment = variables(**{"TERM": "xterm", "COLUMNS": "100"} | changes)
-        os.execve(NEUROKIT, [NEUROKIT, *map(str, arguments)], environment)
+    terminal, seat = pty.openpty()
+    with surroundings(**{"TERM": "xterm", "COLUMNS": "100"} | changes):
+        process = at_terminal(os.ttyname(seat), *arguments)
     shown = b""
     typed = False
-    while True:
-        try:
-            read = os.read(terminal, 65536)
-        except OSError:  # what Linux says when the other end is closed
-            break
-        if not read:
-            break
-        shown += read
+    while terminal in wait([terminal, process.sentinel]):
+        shown += os.read(terminal, 65536)
         if not typed and (keys := answer(shown.decode(errors="replace"))) is not None:
             os.write(terminal, keys.encode())
             typed = True
     os.close(terminal)
-    _, status = os.waitpid(pid, 0)
-    return Shown(os.waitstatus_to_exitcode(status), shown.decode())
+    os.close(seat)
+    process.join()
+    assert process.exitcode is not None
+    return Shown(process.exitcode, shown.decode())
 
 
 def invoke(*arguments: object) -> Result:
@@ -116,13 +131,69 @@ def test_the_exit_status_tells_what_happened(tiny: Path) -> None:
         (["check", tiny], 0, ""),
         (["--version"], 0, ""),
         (["run", "--resume", "gone"], 1, "error: gone is not the folder of a run; "),
-        (["run", tiny, "sed=1"], 2, "error: command line: [sed] unknown parameter 'sed'; "),
-        (["run"], 2, "Usage: neurokit run [OPTIONS] "),
+        (["run", tiny, "sed=1"], 2, "error: override: [sed] unknown parameter 'sed'; "),
+        (["run"], 2, "error: name a RECIPE, or a run to go on with --resume\n"),
+        (["run", "--nothing"], 2, "Usage: neurokit run [OPTIONS] "),
     ):
-        done = call(*arguments)
+        # What loads no recipe is as quick in full.
+        done = quickly(*arguments) if tiny in arguments else call(*arguments)
         assert done.returncode == status, done.stderr
         assert done.stderr.startswith(said)
         assert bool(done.stderr) == bool(status)
+
+
+WRONG_BY_ITSELF = {
+    "run": "name a RECIPE, or a run to go on with --resume",
+    "run --mode test": "name a RECIPE, or a run to go on with --resume",
+    "run tiny.toml --mode test": "testing needs a trained network: give --checkpoint or --resume",
+    "run tiny.toml --mode tune": "tuning needs a trained network: give --checkpoint or --resume",
+    "run tiny.toml --resume gone --checkpoint gone": "--resume goes on from the run's own "
+    "checkpoint; leave out --checkpoint, or leave out --resume to start anew from its weights",
+    "run tiny.toml --profile --mode test": "--profile records training steps; --mode test has none",
+    "run gone.toml": "gone.toml: there is no such recipe",
+    "run tiny.toml epochs": "override: 'epochs' is not of the form key.path=value",
+    "check tiny.toml decoder.use=qqq": "override: [decoder.use] unknown decoder 'qqq'; "
+    "installed: {decoders}",
+    "fetch snemi3d q=1": "override: [q] unknown parameter 'q'; there is url",
+    "export gone --out x.pt": "--out is 'x.pt'; it must end in .safetensors",
+    "list-plugins --kind q": "there is no kind 'q'; there are {kinds}",
+    "show waterz --kind q": "there is no kind 'q'; there are {kinds}",
+}
+NOT_THERE = {
+    "run tiny.toml --mode test --checkpoint gone.ckpt": "there is no checkpoint gone.ckpt",
+    "run --resume gone": "gone is not the folder of a run; one lies at outputs/<name>/<time>",
+    "report gone": "gone is not the folder of a run; one lies at outputs/<name>/<time>",
+    "compare gone gone": "gone is not the folder of a run; one lies at outputs/<name>/<time>",
+    "check tiny.toml data.test={use='files',image='gone.tif',voxel_size_nm=[1,1,1]}": "[data.test] "
+    "image file not found: gone.tif in {here}; check the path",
+    "show qqq": "there is no component 'qqq'; see neurokit list-plugins",
+    "fetch qqq": "unknown archive 'qqq'; installed: {archives}",
+    "new plugin blobs --kind loss --folder gone": "there is no folder gone; make it first, or "
+    "choose another",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        *((command, 2, said) for command, said in WRONG_BY_ITSELF.items()),
+        *((command, 1, said) for command, said in NOT_THERE.items()),
+    ],
+)
+def test_what_is_wrong_by_itself_is_told_apart_from_what_is_not_there(
+    command: str, status: int, said: str, tiny: Path
+) -> None:
+    result = invoke(*command.split())
+    words = {
+        "{decoders}": offered("decoder"),
+        "{archives}": offered("archive"),
+        "{kinds}": ", ".join([*KINDS, "hook", "weights"]),
+        "{here}": str(tiny.parent),
+    }
+    for word, meant in words.items():
+        said = said.replace(word, meant)
+    assert (result.exit_code, result.stdout, result.stderr) == (status, "", f"error: {said}\n")
+    assert [path.name for path in tiny.parent.iterdir()] == ["tiny.toml"]
 
 
 def test_ctrl_c_on_a_terminal_says_how_to_go_on_and_that_goes_on(tiny: Path) -> None:
@@ -140,7 +211,7 @@ def test_ctrl_c_on_a_terminal_says_how_to_go_on_and_that_goes_on(tiny: Path) -> 
     _, _, command = last.partition("go on with: ")
     program, *arguments = shlex.split(command)
     assert program == "neurokit"
-    done = call(*arguments)
+    done = quickly(*arguments)
     assert done.returncode == 0, done.stderr
     assert "epoch 6/6" in done.stderr
     assert "epoch 1/6" not in done.stderr
@@ -149,21 +220,15 @@ def test_ctrl_c_on_a_terminal_says_how_to_go_on_and_that_goes_on(tiny: Path) -> 
 
 def test_a_scheduler_stops_a_job_whose_log_stays_readable(tiny: Path) -> None:
     job = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
-    with Path("slurm-7.out").open("wb") as log:
-        process = subprocess.Popen(
-            [NEUROKIT, "run", str(tiny), *STOPPED],
-            env=variables(**job, SLURM_NNODES="1"),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        deadline = time.monotonic() + 120
-        while "epoch 1/6" not in Path("slurm-7.out").read_text():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait() == 75
+    with surroundings(**job, SLURM_NNODES="1"):
+        process = logged(Path("slurm-7.out"), "run", tiny, *STOPPED)
+    while "epoch 1/6" not in Path("slurm-7.out").read_text():
+        assert process.is_alive()
+        time.sleep(0.05)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGTERM)
+    process.join()
+    assert process.exitcode == 75
     (folder,) = Path("outputs/tiny").iterdir()
     lines = Path("slurm-7.out").read_text().splitlines()
     assert lines[0] == f"run {folder}"
@@ -212,7 +277,8 @@ def test_a_misspelt_command_is_recognized(wrong: str, right: str) -> None:
 
 
 def test_a_recipe_that_is_there_is_taken(tiny: Path) -> None:
-    assert invoke("check", "neurokit:demo.toml").exit_code == 0
+    small = ("data.train.shape=[16,128,128]", "data.test.shape=[12,96,96]")
+    assert invoke("check", "neurokit:demo.toml", *small).exit_code == 0
     Path("recipes").mkdir()
     Path("recipes/tiny.toml").touch()
     assert invoke("check", tiny.name).exit_code == 0
@@ -278,10 +344,10 @@ def test_a_dumb_terminal_gets_plain_lines(tiny: Path) -> None:
 def test_colour_can_be_forced_into_a_pipe_and_refused(tiny: Path) -> None:
     table = ["list-plugins", "--kind", "metric"]
     assert "\x1b[1m" in on_terminal(*table).text
-    assert "\x1b" not in call(*table).stdout
-    assert "\x1b[1m" in call(*table, FORCE_COLOR="1").stdout
-    assert not COLOUR.search(call(*table, FORCE_COLOR="1", NO_COLOR="1").stdout)
-    done = call("run", tiny, *SHORT, "--mode", "train", FORCE_COLOR="1")
+    assert "\x1b" not in quickly(*table).stdout
+    assert "\x1b[1m" in quickly(*table, FORCE_COLOR="1").stdout
+    assert not COLOUR.search(quickly(*table, FORCE_COLOR="1", NO_COLOR="1").stdout)
+    done = quickly("run", tiny, *SHORT, "--mode", "train", FORCE_COLOR="1")
     # Colour, yes; but what is redrawn makes a log that nobody can read.
     assert not re.search(r"\x1b\[(?![0-9;]*m)|\r", done.stderr)
 
@@ -347,7 +413,7 @@ def test_streams_may_be_closed(tiny: Path) -> None:
 
 
 def test_the_json_of_a_run(tiny: Path) -> None:
-    done = call("run", tiny, *SHORT, "--json")
+    done = quickly("run", tiny, *SHORT, "--json")
     assert done.returncode == 0
     assert "train: done in " in done.stderr
     assert not CONTROL.search(done.stdout + done.stderr)
@@ -403,7 +469,7 @@ def test_the_json_of_a_failure_is_none(tiny: Path) -> None:
     for arguments in (["run", tiny, "sed=1"], ["check", tiny, "sed=1"]):
         result = invoke(*arguments, "--json")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.startswith("error: command line: [sed] unknown parameter 'sed'")
+        assert result.stderr.startswith("error: override: [sed] unknown parameter 'sed'")
 
 
 def test_the_json_of_a_check(tiny: Path) -> None:
@@ -564,7 +630,7 @@ def test_a_checkpoint_is_tested_by_its_own_recipe(tiny: Path) -> None:
     wrong = invoke("run", "--mode", "test", "--checkpoint", elsewhere, "sed=3")
     assert (wrong.exit_code, wrong.stderr) == (
         2,
-        "error: command line: [sed] unknown parameter 'sed'; did you mean 'seed'?\n",
+        "error: override: [sed] unknown parameter 'sed'; did you mean 'seed'?\n",
     )
     named = invoke("run", "--mode", "test", "--checkpoint", "phantom_demo")
     assert named.exit_code == 2

@@ -66,7 +66,10 @@ def test_what_is_made_is_listed(made: Path) -> None:
 
 
 def test_the_recipes_are_ready_to_run(made: Path) -> None:
-    smaller = ["data.train.shape=[16,176,176]", "data.test.shape=[8,64,64]", "data.train.count=1"]
+    smaller = [
+        *("data.train.shape=[12,96,96]", "data.test.shape=[8,64,64]", "data.train.count=1"),
+        *("train.patch_size=[4,64,64]", "train.pad=[0,0,0]"),
+    ]
     checks = [["check", f"neurokit_my_{kind}:demo.toml", *smaller] for kind in IN_RECIPES]
     code = "from neurokit.cli import main\nfor each in {}: main(each, standalone_mode=False)"
     done = _run(made, "-c", code.format(checks))
@@ -180,7 +183,8 @@ def test_the_command_tells_what_comes_next(tmp_path: Path, monkeypatch: pytest.M
 )
 def test_names_that_do_not_do(name: str, kind: str, error: str, tmp_path: Path) -> None:
     done = _new("--kind", kind, "--folder", str(tmp_path), "--", name)
-    assert done.exit_code == 1
+    # What is taken here may do elsewhere.
+    assert done.exit_code == (1 if " already; " in error else 2)
     assert done.stderr == f"error: {error}\n"
     assert list(tmp_path.iterdir()) == []
 

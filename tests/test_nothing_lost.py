@@ -18,11 +18,11 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from children import child
 from frail import (
     FRAIL,
     TROUBLE,
     assert_same,
-    child,
     command,
     equal,
     frail_installed,
@@ -37,6 +37,9 @@ from neurokit.registry import installed
 from neurokit.run_folder import Interrupted, Preempted, Run
 from neurokit.schema import Recipe
 from neurokit.stages import train as stages
+
+# In a folder of its own, a run need not wait for the second to be another one.
+STRAIGHT = Path("straight")
 
 
 @pytest.fixture
@@ -243,7 +246,7 @@ def test_what_was_stopped_goes_on_to_the_same_bits(
     if case == "poisoned":
         overrides.append("train.augmentations=[{use='poison', probability=0.1}]")
     recipe = frail_recipe(frail, *overrides)
-    straight = trained(Run.create(recipe))
+    straight = trained(Run.create(recipe, STRAIGHT))
     assert straight.step == 6
     assert straight.averaged
     assert not equal(straight.averaged, straight.model)
@@ -262,7 +265,7 @@ def test_what_was_stopped_goes_on_to_the_same_bits(
 @pytest.mark.parametrize("when", ["step:2", "step:5", "last.ckpt", "epoch=", "epoch:1"])
 def test_what_was_killed_goes_on_to_the_same_bits(frail: Path, when: str) -> None:
     recipe = frail_recipe(frail)
-    straight = trained(Run.create(recipe))
+    straight = trained(Run.create(recipe, STRAIGHT))
     run = Run.create(recipe)
     os.environ[TROUBLE] = f"SIGKILL@{when}"
     assert status(_train_on, run.folder) == -signal.SIGKILL
@@ -274,7 +277,7 @@ def test_what_was_killed_goes_on_to_the_same_bits(frail: Path, when: str) -> Non
 
 def test_stopping_again_and_again_changes_nothing(frail: Path) -> None:
     recipe = frail_recipe(frail)
-    straight = trained(Run.create(recipe))
+    straight = trained(Run.create(recipe, STRAIGHT))
     run = _stopped(recipe, 1, "SIGTERM")
     for step in (2, 3, 4, 5):
         from neurokit_frail import Trouble
@@ -291,7 +294,7 @@ def test_an_interrupt_while_weights_are_exchanged_spoils_nothing(
     recipe = frail_recipe(
         frail, "data.validation={use='phantom', shape=[6, 40, 40], seed=3}", "train.batch_size=1"
     )
-    straight = trained(Run.create(recipe))
+    straight = trained(Run.create(recipe, STRAIGHT))
     run = Run.create(recipe)
     load = torch.nn.Module.load_state_dict
 
@@ -343,15 +346,15 @@ def test_a_full_disk_ends_it_loudly_with_the_old_checkpoint_whole(frail: Path) -
 
 
 @pytest.mark.parametrize(
-    ("number", "reason"),
+    ("number", "told"),
     [
-        (errno.ENOSPC, "No space left on device"),
-        (errno.EROFS, "Read-only file system"),
-        (errno.EDQUOT, "Disk quota exceeded"),
+        (errno.ENOSPC, "No space left on device; free some space or choose another place"),
+        (errno.EROFS, "Read-only file system; choose another place"),
+        (errno.EDQUOT, "Disk quota exceeded; free some space or choose another place"),
     ],
 )
 def test_a_disk_that_fails_in_the_middle_of_a_checkpoint(
-    frail: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
+    frail: Path, monkeypatch: pytest.MonkeyPatch, number: int, told: str
 ) -> None:
     run = _stopped(frail_recipe(frail), 2, "SIGTERM")
     before = run.last_checkpoint.read_bytes()
@@ -366,9 +369,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_checkpoint(
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(NeurokitError) as caught:
         trained(Run.open(run.folder))
-    assert str(caught.value) == (
-        f"cannot write {run.last_checkpoint}: {reason}; free some space or choose another place"
-    )
+    assert str(caught.value) == f"cannot write {run.last_checkpoint}: {told}"
     assert [file.name for file in run.checkpoints.iterdir()] == ["last.ckpt"]
     assert run.last_checkpoint.read_bytes() == before
     monkeypatch.setattr(Path, "write_bytes", write)

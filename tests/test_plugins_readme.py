@@ -1,15 +1,9 @@
-"""plugins/README.md: a newcomer's commands, run as they stand, in an environment of their own."""
+"""plugins/README.md: what it shows and names is there; `nox -s plugins` runs its commands."""
 
 from __future__ import annotations
 
 import inspect
-import os
 import re
-import shlex
-import shutil
-import subprocess
-import sys
-import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -23,82 +17,6 @@ from neurokit.testing import conform
 
 TEXT = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
-COMMANDS = [line for kind, body in BLOCKS if kind == "sh" for line in body.splitlines()]
-
-# Minutes of training are shortened to seconds; everything else runs as it stands.
-SHORTENED = [
-    *(
-        "train.epochs=1",
-        "train.steps_per_epoch=2",
-        "train.patch_size=[4,64,64]",
-        "train.pad=[0,0,0]",
-    ),
-    *("data.train.shape=[12,96,96]", "data.test.shape=[8,64,64]"),
-    *("inferer.window=[4,64,64]", "inferer.pad=[0,0,0]"),
-]
-
-
-@pytest.fixture(scope="module")
-def newcomer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """A copy of the repository, and a fresh environment without network or neurokit of its own.
-
-    It sees the libraries of this one, and has the commands `pip`, `python` and `neurokit`.
-    """
-    folder = tmp_path_factory.mktemp("newcomer")
-    clone = folder / "clone"
-    clone.mkdir()
-    for name in ("neurokit", "recipes"):
-        shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "constraints.txt"):
-        shutil.copy(ROOT / name, clone)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
-    there = next((folder / "env").glob("lib*/python*/site-packages"))
-    (there / "these.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n")
-    commands = folder / "env" / "bin"
-    (commands / "pip").write_text('#!/bin/sh\nexec python -m pip "$@"\n')
-    (commands / "pip").chmod(0o755)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {
-        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
-        "PIP_NO_DEPS": "1",
-        "PIP_NO_INDEX": "1",
-        "PIP_NO_BUILD_ISOLATION": "0",  # the option's negation, in pip's reading of variables
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }
-    return clone, environment
-
-
-def test_the_commands_work_one_after_the_other(newcomer: tuple[Path, dict[str, str]]) -> None:
-    clone, environment = newcomer
-    said: dict[str, str] = {}
-    for line in COMMANDS:
-        command = line.replace("outputs/blobs_demo/20260101-120000", _last_run(clone))
-        if command.startswith("neurokit run neurokit_blobs:demo.toml"):
-            command = shlex.join([*shlex.split(command), *SHORTENED])
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=clone,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        said[line] = done.stdout
-    assert "pip install --editable ./neurokit-blobs" in said[COMMANDS[1]]
-    assert re.search(r"decoder +blobs +neurokit-blobs 0\.1\.0", "\n".join(said.values()))
-    assert 'use = "blobs"' in said["neurokit show blobs"]
-    assert "adapted_rand" in said["neurokit run neurokit_blobs:demo.toml"]
-    (again,) = (text for line, text in said.items() if "--resume" in line)
-    assert "adapted_rand" in again
-
-
-def _last_run(clone: Path) -> str:
-    return max(map(str, clone.glob("outputs/blobs_demo/*")), default="none")
-
-
-def test_there_is_something_to_run() -> None:
-    assert len(COMMANDS) == 10
 
 
 def test_what_is_shown_of_the_decoder_is_what_is_written(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_recipe_that_names_the_broken_one_fails_with_its_error(
     done = neurokit(environment, "run", str(tiny), "decoder.use=shattered", cwd=tiny.parent)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: command line: [decoder.use] decoder 'shattered' of neurokit-broken 0.1.0 cannot "
+        "error: override: [decoder.use] decoder 'shattered' of neurokit-broken 0.1.0 cannot "
         "be loaded: RuntimeError: a library of this plugin is [missing]\n"
     )
     assert not (tiny.parent / "outputs").exists()

@@ -6,24 +6,17 @@ what the tutorial says.
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import signal
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from attrs import define, field
 
-from fresh import ROOT, Environment, environment, wheels
+from fresh import ROOT, environment, wheels
+from newcomer import Newcomer, newcomer
 
-__all__ = ["environment", "wheels"]  # fixtures
+__all__ = ["environment", "newcomer", "wheels"]  # fixtures
 
 pytestmark = pytest.mark.wheels
 
@@ -47,81 +40,9 @@ INSTALLING = ["python3 -m venv .venv", "source .venv/bin/activate", 'pip install
 RUN = re.compile(r"outputs/demo/\d{8}-\d{6}")
 SMALL = (
     "data.test.shape=[16,96,96] data.train.shape=[24,128,128] data.train.seed=3 "
-    "train.epochs=1 train.steps_per_epoch=2"
+    "train.epochs=1 train.steps_per_epoch=2 train.patch_size=[4,64,64] train.pad=[0,0,0] "
+    "inferer.window=[4,64,64] inferer.pad=[0,0,0] system.threads=1"
 )
-
-
-@define
-class Newcomer:
-    """Somebody with a shell, who types what they read."""
-
-    environment: Environment
-    folder: Path
-    typed: list[str] = field(factory=list)
-
-    def types(self, command: str) -> str:
-        """The output of a command, which must succeed."""
-        self.typed.append(command)
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self.folder,
-            env=self._surroundings,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
-        return done.stdout
-
-    def looks(self, command: str) -> None:
-        """Start a viewer, open its link, and end it by Ctrl-C."""
-        self.typed.append(command)
-        viewer = subprocess.Popen(
-            ["bash", "-c", f"exec {command} --no-browser --port 0"],
-            cwd=self.folder,
-            env=self._surroundings,
-            stdout=subprocess.PIPE,
-            text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
-        assert viewer.stdout is not None
-        shown = ""
-        try:
-            while (link := re.search(r"http://127\.0\.0\.1:\d+\S*", shown)) is None:
-                line = viewer.stdout.readline()
-                assert line, f"{command} ended, having printed {shown!r}"
-                shown += line
-            with urllib.request.urlopen(link[0]) as page:
-                assert "neuroglancer" in page.read().decode().lower()
-        finally:
-            viewer.send_signal(signal.SIGINT)
-            assert viewer.wait() == 0
-
-    @property
-    def run(self) -> Path:
-        """The folder of the first run."""
-        return min(self.folder.glob("outputs/demo/*"))
-
-    @property
-    def _surroundings(self) -> dict[str, str]:
-        plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        return plain | {
-            "PATH": f"{self.environment.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        }
-
-
-@pytest.fixture
-def newcomer(environment: Callable[..., Environment], tmp_path: Path) -> Newcomer:
-    """In a clone of the repository, of which only the recipes matter; with a block of tissue."""
-    made = environment("neurokit")
-    pip = made.folder / "bin" / "pip"
-    python = shlex.join([sys.executable, "-m", "pip", "--python", str(made.folder / "bin/python")])
-    # Without an index, and building with what is there: the test needs no network.
-    pip.write_text(f'#!/bin/sh\nexec {python} "$@" --no-index --no-build-isolation\n')
-    pip.chmod(0o755)
-    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
-    _write_block(tmp_path / "block.h5")
-    return Newcomer(made, tmp_path)
 
 
 def _write_block(path: Path) -> None:
@@ -145,9 +66,11 @@ def test_the_tutorial_begins_with_the_installation() -> None:
 def test_the_first_half_hour(newcomer: Newcomer) -> None:
     (mine,) = re.findall(r"```toml\n(.*?)```", TUTORIAL, re.DOTALL)
     (newcomer.folder / "mine.toml").write_text(mine, encoding="utf-8")
+    _write_block(newcomer.folder / "block.h5")
     for command in COMMANDS[len(INSTALLING) :]:
         if RUN.search(command):
-            command = RUN.sub(str(newcomer.run.relative_to(newcomer.folder)), command)
+            run = newcomer.run("demo").relative_to(newcomer.folder)
+            command = RUN.sub(str(run), command)
         if command.startswith("neurokit view"):
             # The place in the tutorial is one of a larger volume.
             newcomer.looks(re.sub(r"--at \S+", "--at 8,40,41", command))
@@ -157,7 +80,7 @@ def test_the_first_half_hour(newcomer: Newcomer) -> None:
         shown = newcomer.types(command)
         if command.startswith("neurokit run"):
             assert "scores of" in shown, command
-    report = (newcomer.run / "report.html").read_text(encoding="utf-8")
+    report = (newcomer.run("demo") / "report.html").read_text(encoding="utf-8")
     assert "adapted_rand" in report
     first_words = {" ".join(command.split()[:2]) for command in newcomer.typed}
     assert first_words >= {

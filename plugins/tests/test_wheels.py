@@ -38,6 +38,21 @@ DEMOS = {
     "neurokit-multitask": "neurokit_multitask:multitask_demo.toml",
     "neurokit-nisb": "neurokit_nisb:nisb_demo.toml",
 }
+# Their tissue grows, and is learnt and segmented, in seconds.
+_OF_THE_CORE = [
+    *("data.train.shape=[12,96,96]", "train.patch_size=[4,64,64]", "train.pad=[0,0,0]"),
+    *("data.test.shape=[8,64,64]", "inferer.window=[4,64,64]", "inferer.pad=[0,0,0]"),
+    "system.threads=1",
+]
+SMALL = {
+    "neurokit": _OF_THE_CORE,
+    "neurokit-sdt": _OF_THE_CORE,
+    "neurokit-multitask": _OF_THE_CORE,
+    "neurokit-nisb": [
+        *("data.train.shape=[32,40,40]", "data.test.of.shape=[32,40,40]", "train.batch_size=1"),
+        *("inferer.window=[32,32,32]", "system.threads=1"),
+    ],
+}
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +96,8 @@ def test_a_plugin_alone_works(plugin: str, environment: Callable[..., Environmen
         text=True,
     )
     assert imported.stdout.startswith(str(alone.packages))
-    done = alone.neurokit("run", DEMOS[plugin], "train.epochs=1", "train.steps_per_epoch=2")
+    short = ["train.epochs=1", "train.steps_per_epoch=2"]
+    done = alone.neurokit("run", DEMOS[plugin], *short, *SMALL[plugin])
     assert done.returncode == 0, done.stderr
     assert "scores of" in done.stdout
 
@@ -108,7 +124,7 @@ def test_one_that_is_broken_troubles_no_other(environment: Callable[..., Environ
     assert wrong == {broken}
     assert all("broken on purpose" in (row["error"] or broken) for row in rows if row["error"])
     for plugin in PLUGINS.keys() - {broken}:
-        assert made.neurokit("check", DEMOS[plugin]).returncode == 0
-    assert made.neurokit("check", "neurokit:demo.toml").returncode == 0
+        assert made.neurokit("check", DEMOS[plugin], *SMALL[plugin]).returncode == 0
+    assert made.neurokit("check", "neurokit:demo.toml", *SMALL["neurokit"]).returncode == 0
     refused = made.neurokit("check", "neurokit:demo.toml", f"target.use={broken}:anything")
     assert refused.returncode == 2

@@ -13,8 +13,10 @@ from typing import Any
 
 import attrs
 import pytest
+from click.testing import CliRunner
 
 from neurokit import load_recipe
+from neurokit.cli import main
 from neurokit.testing import conform
 from neurokit_nisb.archive import NisbBucket
 from neurokit_nisb.decoder import ConnectedComponents
@@ -28,15 +30,10 @@ SMALL = ["system.device=cpu", "system.precision=float32", "system.threads=1", "m
 RUN_IN_README = "outputs/nisb_base/20260101-120000"
 
 
-def run(folder: Path, *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "neurokit", "run", *arguments, *SMALL],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def run(*arguments: str) -> None:
+    """Run `neurokit run`, in the working directory."""
+    done = CliRunner().invoke(main, ["run", *arguments, *SMALL])
+    assert done.exit_code == 0, done.output
 
 
 def scores_in(folder: Path) -> dict[str, Any]:
@@ -53,9 +50,9 @@ def keys_of(found: Any) -> set[str]:
     return set(found).union(*(keys_of(each) for each in found.values()))
 
 
-def test_the_demonstration_in_small(tmp_path: Path) -> None:
+def test_the_demonstration_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     run(
-        tmp_path,
         "neurokit_nisb:nisb_demo.toml",
         "data.train.shape=[32,40,40]",
         "data.test.of.shape=[32,40,40]",
@@ -68,8 +65,9 @@ def test_the_demonstration_in_small(tmp_path: Path) -> None:
     assert {"nerl", "nerl[tolerance=20]", "skeleton_voi", "adapted_rand"} <= found
 
 
-def test_the_full_recipe_in_small(tmp_path: Path) -> None:
+def test_the_full_recipe_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trained, tuned and tested with the commands of the README, one after the other."""
+    monkeypatch.chdir(tmp_path)
     cubes = [
         sys.executable,
         "-m",
@@ -96,7 +94,7 @@ def test_the_full_recipe_in_small(tmp_path: Path) -> None:
         if (tmp_path / "outputs").exists():
             (folder,) = tmp_path.glob("outputs/nisb_base/*")
             command[command.index(RUN_IN_README)] = str(folder.relative_to(tmp_path))
-        run(tmp_path, *command, *small)
+        run(*command, *small)
     found = keys_of(scores_in(tmp_path))
     assert {"nerl", "nerl[tolerance=5]", "merges", "splits", "omissions"} <= found
     assert "adapted_rand" not in found

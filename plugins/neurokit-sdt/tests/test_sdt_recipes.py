@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from neurokit import NeurokitError, Prediction, load_recipe
+from neurokit.cli import main
 from neurokit_sdt.loss import AffinitySDT
 from neurokit_sdt.targets import Aff9SDT
 
 CHANNELS = ["z1", "y1", "x1", "z5", "y5", "x5", "z9", "y9", "x9", "sdt"]
 FEW_STEPS = [
     "system.num_gpus=0",
+    "system.threads=1",
     "train.epochs=1",
     "train.steps_per_epoch=2",
     "train.batch_size=1",
@@ -34,13 +36,18 @@ def phantom(seed: int) -> str:
     return f'{{use="phantom",shape=[10,48,48],seed={seed},voxel_size_nm=[30,6,6]}}'
 
 
-def run(folder: Path, recipe: str, *overrides: str) -> Path:
-    """The folder of a run by the command line."""
-    command = [sys.executable, "-m", "neurokit", "run", recipe, *FEW_STEPS, *overrides]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (made,) = (folder / "outputs").glob("*/2*")
-    return made
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """What runs a recipe, in the working directory, and gives the folder of that run."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(recipe: str, *overrides: str) -> Path:
+        done = CliRunner().invoke(main, ["run", recipe, *FEW_STEPS, *overrides])
+        assert done.exit_code == 0, done.output
+        (made,) = (tmp_path / "outputs").glob("*/2*")
+        return made
+
+    return run
 
 
 def test_the_full_recipe() -> None:
@@ -61,7 +68,7 @@ def test_the_full_recipe() -> None:
 def test_a_power_that_leaves_nothing_is_refused(alpha: str) -> None:
     with pytest.raises(NeurokitError) as error:
         load_recipe("neurokit_sdt:snemi_sdt.toml", [f"target.alpha={alpha}"])
-    assert str(error.value) == f"command line: [target.alpha] must be at most 10, not {alpha}"
+    assert str(error.value) == f"override: [target.alpha] must be at most 10, not {alpha}"
 
 
 def test_the_demonstration_has_the_tissue_and_the_training_of_the_core() -> None:
@@ -72,9 +79,9 @@ def test_the_demonstration_has_the_tissue_and_the_training_of_the_core() -> None
         assert getattr(recipe, part) == getattr(core, part), part
 
 
-def test_the_demonstration_runs(tmp_path: Path) -> None:
+def test_the_demonstration_runs(run: Callable[..., Path]) -> None:
     tissue = (f"data.train={phantom(5)}", f"data.test={phantom(6)}")
-    made = run(tmp_path, "neurokit_sdt:sdt_demo.toml", *tissue, "model.widths=[4,6,8]")
+    made = run("neurokit_sdt:sdt_demo.toml", *tissue, "model.widths=[4,6,8]")
     (prepared,) = (made.parent / "prepared").glob("phantom-5-0-*.h5")
     with h5py.File(prepared) as file:
         packed = file["main"][...]
@@ -91,10 +98,9 @@ def test_the_demonstration_runs(tmp_path: Path) -> None:
     assert "error" not in logged.lower()
 
 
-def test_the_full_recipe_runs_at_a_reduced_size(tmp_path: Path) -> None:
+def test_the_full_recipe_runs_at_a_reduced_size(run: Callable[..., Path]) -> None:
     tissue = (f"data.train={phantom(7)}", f"data.test={phantom(8)}")
     made = run(
-        tmp_path,
         "neurokit_sdt:snemi_sdt.toml",
         *tissue,
         "train.steps_per_epoch=3",
@@ -107,10 +113,9 @@ def test_the_full_recipe_runs_at_a_reduced_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_distance_alone_can_be_trained_and_decoded(tmp_path: Path) -> None:
+def test_the_distance_alone_can_be_trained_and_decoded(run: Callable[..., Path]) -> None:
     tissue = (f"data.train={phantom(5)}", f"data.test={phantom(6)}")
     made = run(
-        tmp_path,
         "neurokit_sdt:sdt_demo.toml",
         *tissue,
         "model.widths=[4,6,8]",
