@@ -61,7 +61,8 @@ def test_a_row_stays_a_row(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_outcome_is_safe_to_print(capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path("outputs") / NASTY
-    scores = {"step": 3, "mean": {"voi": 1.0}, "volumes": {NASTY: {"voi": 1.0}}}
+    volumes = {NASTY: {"voi": 1.0}}
+    scores = {"step": 3, "no_test": [], "mean": {"voi": 1.0}, "volumes": volumes}
     outcome: Any = SimpleNamespace(
         found=None,
         folder=folder,
