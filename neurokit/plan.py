@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from attrs import frozen
 
@@ -17,13 +18,14 @@ from neurokit.no_test import overlap, was_tuned, why_no_test
 from neurokit.recipe import to_table
 from neurokit.registry import installed
 from neurokit.run_folder import run_of_checkpoint
+from neurokit.samples.ids import slabs
 from neurokit.samples.objects import has_object, no_object
 from neurokit.schema import Recipe
 from neurokit.scores import has_truth, left_out, score_suffixes, why_unscored
 from neurokit.structuring import Invalid, make_converter
 from neurokit.tuning.ranges import Choice, with_settings
 from neurokit.tuning.space import ranges_of, trial_count
-from neurokit.volumes import Volume
+from neurokit.volumes import ArrayLike, Volume
 from neurokit.weights import Method, Weights
 
 Mode = Literal["all", "train", "test", "tune"]
@@ -115,6 +117,12 @@ def make_plan(
         warnings.append(
             f"what [data.validation] shows is no test: the network is trained on {learnt}"
         )
+    warnings += [
+        f"every voxel of the training volume {volume.title} has the same grey value: there is "
+        f"nothing to learn from it"
+        for volume in train
+        if _is_constant(volume.image)
+    ]
     return Plan(train, validation, test, parameters, device, no_test, warnings)
 
 
@@ -329,11 +337,13 @@ def _check_labelled_volumes(recipe: Recipe, part: str, volumes: list[Volume]) ->
     """Refuse volumes from which no samples can be cut."""
     for volume in volumes:
         if volume.labels is None:
-            raise NeurokitError(f"the {part} volume '{volume.name}' has no labels")
+            raise NeurokitError(
+                f"the {part} volume {volume.title} has no labels; name some, or take it out"
+            )
         padded = [n + 2 * p for n, p in zip(volume.shape, recipe.train.pad, strict=True)]
         if any(n < p for n, p in zip(padded, recipe.train.patch_size, strict=True)):
             raise NeurokitError(
-                f"the {part} volume '{volume.name}' is {list(volume.shape)} voxels, smaller "
+                f"the {part} volume {volume.title} is {list(volume.shape)} voxels, smaller "
                 f"than train.patch_size {list(recipe.train.patch_size)}; lower that, or raise "
                 f"train.pad"
             )
@@ -344,3 +354,9 @@ def _check_labelled_volumes(recipe: Recipe, part: str, volumes: list[Volume]) ->
             )
         if not has_object(volume.labels):
             raise no_object(volume, part)
+
+
+def _is_constant(image: ArrayLike) -> bool:
+    """Whether all grey values are the same; sections are read up to the first other one."""
+    first = image[0, 0, 0]
+    return all(bool((np.asarray(image[slab]) == first).all()) for slab in slabs(image))

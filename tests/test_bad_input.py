@@ -106,7 +106,7 @@ def _cases() -> list[tuple[str, str]]:
         ),
         (
             "train.patch_size=[8,32,32]",
-            "the training volume '{folder}' is [6, 40, 40] voxels, smaller than "
+            "the training volume '{folder}' (image.tif) is [6, 40, 40] voxels, smaller than "
             "train.patch_size [8, 32, 32]; lower that, or raise train.pad",
         ),
     ]

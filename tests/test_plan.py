@@ -16,11 +16,12 @@ from neurokit.pipeline import execute
 from neurokit.plan import make_plan
 
 OWN = "{{use='files', image='{0}.h5::main', labels='{0}.h5::labels', voxel_size_nm=[30, 6, 6]}}"
+NONE = "'none' (none.h5::main)"
 NONE_IGNORED = "hold no object, only background (0) or what is to be ignored (-1)"
 NOT_SCORED = (
-    f"the labels of the test volume 'none' {NONE_IGNORED}, where adapted_rand looks: there is "
-    'nothing to score against; name other labels, or none (labels = "") to segment it without a '
-    "score"
+    f"the labels of the test volume {NONE} {NONE_IGNORED}, where adapted_rand "
+    'looks: there is nothing to score against; name other labels, or none (labels = "") to segment '
+    "it without a score"
 )
 
 
@@ -36,8 +37,8 @@ def none(request: pytest.FixtureRequest, tiny: Path) -> None:
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ("train", f"the labels of the training volume 'none' {NONE_IGNORED}"),
-        ("validation", f"the labels of the validation volume 'none' {NONE_IGNORED}"),
+        ("train", f"the labels of the training volume {NONE} {NONE_IGNORED}"),
+        ("validation", f"the labels of the validation volume {NONE} {NONE_IGNORED}"),
         ("test", NOT_SCORED),
     ],
 )
@@ -49,6 +50,22 @@ def test_labels_without_an_object_are_refused(part: str, message: str) -> None:
         execute(load_recipe("tiny.toml", [override]))
     assert str(caught.value) == message
     assert not Path("outputs").exists()
+
+
+def test_an_image_without_contrast_is_warned_of(tiny: Path) -> None:
+    image_ZYX = np.full((6, 40, 40), 7, np.uint8)
+    with h5py.File("flat.h5", "w") as file:
+        file["main"] = image_ZYX
+        file["labels"] = np.ones((6, 40, 40), np.int16)
+    recipe = load_recipe("tiny.toml", [f"data.train={OWN.format('flat')}"])
+    assert make_plan(recipe, "train").warnings == [
+        "every voxel of the training volume 'flat' (flat.h5::main) has the same grey value: there "
+        "is nothing to learn from it"
+    ]
+    image_ZYX[-1, -1, -1] = 8
+    with h5py.File("flat.h5", "r+") as file:
+        file["main"][...] = image_ZYX
+    assert make_plan(recipe, "train").warnings == []
 
 
 @pytest.mark.usefixtures("none")
@@ -233,7 +250,7 @@ def test_objects_count_where_they_are_scored(tiny: Path, monkeypatch: pytest.Mon
     recipe = load_recipe("tiny.toml", [f"data.test={OWN.format('hole')}", CROP])
     with pytest.raises(NeurokitError) as caught:
         make_plan(recipe, "test")
-    assert str(caught.value) == NOT_SCORED.replace("'none'", "'hole'")
+    assert str(caught.value) == NOT_SCORED.replace("none'", "hole'").replace("none.h5", "hole.h5")
     with h5py.File("hole.h5", "r+") as file:
         file["labels"][3, 29, 10] = 1
     make_plan(recipe, "test")

@@ -201,7 +201,9 @@ def test_volumes_without_labels_are_refused(frail: Path) -> None:
     bare = "data.validation={use='files', image='bare.h5', voxel_size_nm=[30, 6, 6]}"
     with pytest.raises(NeurokitError) as caught:
         execute(frail_recipe(frail, bare), "train")
-    assert str(caught.value) == "the validation volume 'bare' has no labels"
+    assert str(caught.value) == (
+        "the validation volume 'bare' (bare.h5::main) has no labels; name some, or take it out"
+    )
     small = "data.validation={use='phantom', shape=[6, 12, 40]}"
     with pytest.raises(NeurokitError) as caught:
         execute(frail_recipe(frail, small), "train")

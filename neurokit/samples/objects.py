@@ -48,6 +48,6 @@ def no_object(volume: Volume, part: str) -> NeurokitError:
         part: of the data that it belongs to: training, validation or test.
     """
     return NeurokitError(
-        f"the labels of the {part} volume '{volume.name}' hold no object, only background (0) or "
+        f"the labels of the {part} volume {volume.title} hold no object, only background (0) or "
         f"what is to be ignored (-1)"
     )
